@@ -1,0 +1,1 @@
+"""Models of every document: plans in, evidence out. Nothing here runs, reads the clock or imports torch."""
