@@ -12,7 +12,7 @@ from gradtriage.errors import DocumentError
 def _whole(value: object) -> object:
     """JSON knows one kind of number: 3.0 is an integer there, and `true` is none."""
     if isinstance(value, bool):
-        raise ValueError("a boolean is not an integer")  # noqa: TRY004 - pydantic turns ValueError into its own error
+        raise ValueError("a boolean is not an integer")
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value

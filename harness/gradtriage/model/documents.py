@@ -37,7 +37,7 @@ class GradientEntry(Part):
     dtype: Text
     device: Text
     numeric: Number | None = None
-    vacuous: Flag = Field(default=None)
+    vacuous: Flag = False
 
 
 class GradientRecord(Part):
@@ -59,7 +59,7 @@ class Gradients(Document):
     schema_: Literal["gradtriage.gradients/1"] = Field(default="gradtriage.gradients/1", alias="schema")
     records: list[GradientRecord]
     loss: Number | None = None
-    gradients: dict[str, Number | None] = Field(default=None)
+    gradients: dict[str, Number | None] = Field(default_factory=dict)
 
 
 class Pin(Part):
@@ -164,7 +164,7 @@ class Earlier(Part):
     criteria: Integer
 
 
-class Request(Document):
+class TaskDocument(Document):
     """`task.json`: what was asked of this run, written before it starts.
 
     Everything that the summary says and that no capture can tell is here: the plan's words, the command,

@@ -13,7 +13,6 @@ RESERVED_OPTIONS = ("--junitxml", "--junit-xml", "--gradtriage", "--rootdir", "-
 RESERVED_PLUGINS = ("no:gradtriage", "no:junitxml", "no:terminal")
 
 
-
 def _compiles(check: str, info: ValidationInfo) -> str:
     """Lets the reader's expression language, given as context, refuse a check (the model does not know it)."""
     if info.context:

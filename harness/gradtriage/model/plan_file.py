@@ -34,7 +34,9 @@ def read_plan(path: Path, compile_check: Callable[[str], object]) -> Plan:
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise PlanError(f"{path}: {error.strerror or error}; give the path of a plan (`gradtriage init` writes one)") from error
+        raise PlanError(
+            f"{path}: {error.strerror or error}; give the path of a plan (`gradtriage init` writes one)"
+        ) from error
     data, lines = load_yaml(text, str(path))
     if data.get("schema") != Plan.SCHEMA:
         raise PlanError(f"{path}: schema: is {data.get('schema')!r}; this version reads 'schema: {Plan.SCHEMA}'")

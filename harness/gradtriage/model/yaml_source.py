@@ -35,7 +35,7 @@ def load_yaml(text: bytes, origin: str) -> tuple[dict[str, Any], dict[tuple[str 
             raise PlanError(f"{origin}: {type_error_hint}, beginning with 'schema: gradtriage.plan/1'")
         lines: dict[tuple[str | int, ...], int] = {}
         _Walk(origin, lines).visit(node, ())
-        data = yaml.SafeLoader(b"").construct_document(node)  # type: ignore[no-untyped-call]
+        data = yaml.SafeLoader(b"").construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise PlanError(f"{origin}:{line}: not YAML: {error.problem or error.context}") from error
@@ -65,7 +65,9 @@ class _Walk:
             seen: set[Hashable] = set()
             for key, child in node.value:
                 if key.value in seen or not isinstance(key, yaml.ScalarNode):
-                    raise PlanError(f"{self.origin}:{key.start_mark.line + 1}: key {str(key.value)!r} stands twice or is no text")
+                    raise PlanError(
+                        f"{self.origin}:{key.start_mark.line + 1}: key {str(key.value)!r} stands twice or is no text"
+                    )
                 seen.add(key.value)
                 self.lines[(*path, key.value)] = key.start_mark.line + 1
                 self.visit(child, (*path, key.value))

@@ -1,0 +1,83 @@
+"""The command line: one lazily loaded module a command, so that `gradtriage --help` starts at once."""
+
+import importlib
+import os
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from gradtriage import __version__
+from gradtriage.errors import GradTriageError
+
+# name: (module, what it does); the module has a click command of the same name
+COMMANDS = {
+    "run": ("gradtriage.cli.run", "Run a plan's phases, each into its own evidence folder."),
+    "verify": ("gradtriage.cli.verify", "Check an evidence folder against its manifest."),
+    "init": ("gradtriage.cli.init", "Write a starting plan, ledger and settings for a project."),
+    "doctor": ("gradtriage.cli.doctor", "Say what the environment is and what makes runs irreproducible."),
+}
+INTERRUPTED = 130
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        return getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)  # type: ignore[no-any-return]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 nothing to report, 1 findings, 2 wrong usage, 3 the harness could not finish, 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="gradtriage")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def app(debug: bool) -> None:
+    r"""Find out why a PyTorch gradient is zero, missing, NaN or wrong, and keep the evidence.
+
+    \b
+    Example:
+      gradtriage init
+      gradtriage run plans/gradients.yaml
+    """
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Runs the command line and exits with a code of the contract."""
+    argv = sys.argv[1:] if argv is None else argv
+    sys.exit(_exit_code(argv))
+
+
+def _exit_code(argv: list[str]) -> int:
+    debug = "--debug" in argv
+    argv = [argument for argument in argv if argument != "--debug"]
+    try:
+        result: Any = app.main(args=argv, prog_name="gradtriage", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Abort:
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except click.ClickException as error:
+        ctx = getattr(error, "ctx", None)
+        click.echo(
+            f"gradtriage: {error.format_message()} (see `{ctx.command_path if ctx else 'gradtriage'} --help`)", err=True
+        )
+        return 2
+    except GradTriageError as error:
+        if debug:
+            raise
+        click.echo(f"gradtriage: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who reads us has gone; no second error at exit
+        return 3

@@ -1,0 +1,93 @@
+"""`gradtriage run`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from gradtriage.evidence.files import write_whole
+from gradtriage.model.document import to_json
+from gradtriage.report.terminal import outcome_lines
+from gradtriage.run.phase import Outcome
+from gradtriage.run.seal import seal_all_abandoned
+from gradtriage.run.workflow import Blocked, Workflow, open_workflow, run_phases
+
+
+@click.command(
+    epilog="Example: gradtriage run plans/gradient-flow.yaml --phase A",
+    short_help="Run a plan's phases, each into its own evidence folder.",
+)
+@click.argument("plan", type=click.Path(path_type=Path))
+@click.option(
+    "--phase", "phases", multiple=True, metavar="ID", help="Run only this phase (may be given several times)."
+)
+@click.option("--quiet", "-q", is_flag=True, help="Do not show pytest's output; it goes to pytest.log all the same.")
+@click.option("--json", "json_file", metavar="FILE", help="Write the outcomes as JSON to FILE, - for stdout.")
+def run(plan: Path, phases: tuple[str, ...], quiet: bool, json_file: str | None) -> int:
+    """Run the phases of PLAN in order and evaluate their exit criteria.
+
+    Each phase runs in its own process, under the plan's pinned variables, into a new folder
+    <reports>/phase_<id>/<STAMP>/. Exit code 0: every criterion of every phase is met.
+    """
+    workflow = open_workflow(plan, phases, Path.cwd())
+    for folder in seal_all_abandoned(workflow.plan.reports_folder(workflow.project.root)):
+        click.echo(f"sealed what a killed run had left: {_relative(folder)}", err=True)
+    to_stdout = json_file == "-"
+    echo = None if quiet else (sys.stderr.buffer if to_stdout else sys.stdout.buffer)
+    results = []
+    for result in run_phases(workflow, echo):
+        results.append(result)
+        click.echo("\n".join(_lines(workflow, result)), err=to_stdout)
+    if json_file is not None:
+        document = to_json({"phases": [_entry(result) for result in results]})
+        if to_stdout:
+            click.echo(document, nl=False)
+        else:
+            write_whole(Path(json_file), document)
+    return _exit_code(results)
+
+
+def _lines(workflow: Workflow, result: Outcome | Blocked) -> list[str]:
+    title = f"Phase {result.phase.id}" + (f" ({result.phase.title})" if result.phase.title else "")
+    if isinstance(result, Blocked):
+        return [f"{title}: not run; it needs phase {result.needs}, whose criteria are not met"]
+    lines = outcome_lines(title, result.folder, _relative(result.folder))
+    if result.ending.exit_code == 4:
+        lines.append(
+            f"  {workflow.path}: pytest could not use 'select' or 'args' of phase {result.phase.id}; see {_relative(result.folder)}/pytest.log"
+        )
+    return lines
+
+
+def _relative(folder: Path) -> str:
+    absolute, here = folder.resolve(), Path.cwd().resolve()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(folder)
+
+
+def _entry(result: Outcome | Blocked) -> dict[str, object]:
+    if isinstance(result, Blocked):
+        return {"phase": result.phase.id, "status": "blocked", "needs": result.needs}
+    return {
+        "phase": result.phase.id,
+        "status": result.manifest.status,
+        "folder": _relative(result.folder),
+        "exit_code": result.ending.exit_code,
+        "faults": result.manifest.faults,
+        "criteria": {criterion.id: criterion.met for criterion in result.criteria.criteria},
+        "met": result.met,
+    }
+
+
+def _exit_code(results: list[Outcome | Blocked]) -> int:
+    outcomes = [result for result in results if isinstance(result, Outcome)]
+    if any(outcome.ending.cause == "interrupted" for outcome in outcomes):
+        return 130
+    if any(outcome.ending.log_error or _lost_events(outcome) for outcome in outcomes):
+        return 3
+    if any(outcome.ending.exit_code == 4 for outcome in outcomes):
+        return 2
+    return 0 if all(isinstance(result, Outcome) and result.met for result in results) else 1
+
+
+def _lost_events(outcome: Outcome) -> bool:
+    return any("could not be written" in fault for fault in outcome.manifest.faults)

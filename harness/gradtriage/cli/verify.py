@@ -1,0 +1,57 @@
+"""`gradtriage verify`."""
+
+from pathlib import Path
+
+import click
+
+from gradtriage.errors import UsageError
+from gradtriage.evidence.folder import is_alive, partial_folders, sealed_folders
+from gradtriage.model.document import to_json
+from gradtriage.run.seal import seal_all_abandoned
+from gradtriage.verify import verify_folder
+
+
+@click.command(
+    epilog="Example: gradtriage verify reports/gradient-flow/phase_a/20251015T052020Z",
+    short_help="Check an evidence folder against its manifest.",
+)
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="Print the faults as JSON.")
+def verify(folder: Path, as_json: bool) -> int:
+    """Check FOLDER, or every evidence folder below it.
+
+    Files, sizes and hashes are held against the manifest; gradients, environment, status, criteria and summary are
+    derived again and compared. A partial folder whose runner was killed is sealed first, as interrupted.
+    """
+    below = folder.parent if folder.name.endswith(".partial") else folder
+    sealed = seal_all_abandoned(below)
+    running = [partial.path for partial in partial_folders(below) if is_alive(partial)]
+    if folder.name.endswith(".partial"):
+        folders = [path for path in sealed if path.name == folder.name.removeprefix(".").removesuffix(".partial")]
+        running = [path for path in running if path.name == folder.name]
+    else:
+        folders = [folder] if (folder / "manifest.json").exists() else sealed_folders(folder)
+    if not folders and not running:
+        raise UsageError(f"{folder}: holds no evidence; give a folder <reports>/phase_<id>/<STAMP> or one above it")
+    faults = {str(path): verify_folder(path) for path in folders}
+    if as_json:
+        click.echo(
+            to_json(
+                {"faults": faults, "sealed": [str(path) for path in sealed], "running": [str(path) for path in running]}
+            ),
+            nl=False,
+        )
+    else:
+        _show(faults, sealed, running)
+    return int(any(faults.values()))
+
+
+def _show(faults: dict[str, list[str]], sealed: list[Path], running: list[Path]) -> None:
+    for path in sealed:
+        click.echo(f"sealed what a killed run had left: {path}")
+    for path in running:
+        click.echo(f"{path}: still running")
+    for name, found in faults.items():
+        click.echo(f"{'✗' if found else '✓'} {name}{'' if found else ': whole'}")
+        for fault in found:
+            click.echo(f"    {fault}")

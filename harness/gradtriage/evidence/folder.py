@@ -1,0 +1,164 @@
+"""Evidence folders: partial while a run lives, renamed to a plain stamp when whole."""
+
+import shutil
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+from filelock import FileLock
+
+from gradtriage.errors import EvidenceError
+from gradtriage.evidence.files import write_whole
+from gradtriage.evidence.stamp import is_stamp, mint, order
+from gradtriage.model.document import strict_json, to_json
+
+RUNNING = "running.json"
+RUNNING_SCHEMA = "gradtriage.running/1"
+# A reserve that is given up when the disk is full, so that what was captured can still be sealed.
+RESERVE = ".reserve"
+RESERVE_BYTES = 512 * 1024
+
+
+@dataclass(frozen=True)
+class PartialFolder:
+    """The folder of a run that lives (or was killed): `.<stamp>.partial`."""
+
+    path: Path
+    stamp: str
+
+    @property
+    def final(self) -> Path:
+        """Where the folder goes when it is whole."""
+        return self.path.with_name(self.stamp)
+
+    def release_reserve(self) -> bool:
+        """Gives up the reserved space; whether there was any left to give."""
+        try:
+            (self.path / RESERVE).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def publish(self) -> Path:
+        """Renames the folder to its plain stamp: from here on it is whole.
+
+        Raises:
+            EvidenceError: A folder of that name exists already; nothing is overwritten.
+        """
+        for name in (RUNNING, RESERVE):
+            (self.path / name).unlink(missing_ok=True)
+        if self.final.exists():
+            raise EvidenceError(f"{self.final} exists already; the evidence stays in {self.path}")
+        self.path.rename(self.final)
+        return self.final
+
+
+def open_partial(parent: Path, now: datetime) -> PartialFolder:
+    """Creates the partial folder of a new run and says in it who is running.
+
+    Two runs in the same second get different stamps, also when they start in different processes.
+
+    Raises:
+        EvidenceError: The folder cannot be created or written.
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for attempt in range(1, 10_000):
+            stamp = mint(now, attempt)
+            partial = PartialFolder(parent / f".{stamp}.partial", stamp)
+            if partial.final.exists():
+                continue
+            try:
+                partial.path.mkdir()
+            except FileExistsError:
+                continue
+            if partial.final.exists():  # the other run of this second finished in between
+                partial.path.rmdir()
+                continue
+            _occupy(partial, now)
+            return partial
+    except OSError as error:
+        raise EvidenceError(
+            f"{parent}: cannot hold evidence: {error.strerror or error}; free space or choose another 'reports'"
+        ) from error
+    raise EvidenceError(f"{parent}: no free stamp for {mint(now)}")
+
+
+def _occupy(partial: PartialFolder, now: datetime) -> None:
+    me = psutil.Process()
+    running = {
+        "schema": RUNNING_SCHEMA,
+        "pid": me.pid,
+        "started": me.create_time(),
+        "host": socket.gethostname(),
+        "start": now.astimezone(UTC).isoformat(timespec="seconds"),
+    }
+    try:
+        write_whole(partial.path / RUNNING, to_json(running))
+        with (partial.path / RESERVE).open("wb") as file:
+            file.write(b"\0" * RESERVE_BYTES)
+    except OSError:
+        shutil.rmtree(partial.path, ignore_errors=True)
+        raise
+
+
+def note_child(partial: PartialFolder, pid: int, mark: str) -> None:
+    """Writes down the process that runs the tests, so that a later command can end what a killed runner left."""
+    running = strict_json((partial.path / RUNNING).read_text(encoding="utf-8"))
+    running["child"] = {"pid": pid, "mark": mark}
+    write_whole(partial.path / RUNNING, to_json(running))
+
+
+def partial_folders(reports: Path) -> list[PartialFolder]:
+    """Every partial folder below a place, oldest first."""
+    found = []
+    for path in reports.rglob(".*.partial"):
+        stamp = path.name.removeprefix(".").removesuffix(".partial")
+        if path.is_dir() and is_stamp(stamp):
+            found.append(PartialFolder(path, stamp))
+    return sorted(found, key=lambda partial: order(partial.stamp))
+
+
+def sealed_folders(reports: Path) -> list[Path]:
+    """Every whole evidence folder below a place, oldest first."""
+    found = [path.parent for path in reports.rglob("manifest.json") if is_stamp(path.parent.name)]
+    return sorted(found, key=lambda folder: order(folder.name))
+
+
+def is_alive(partial: PartialFolder) -> bool:
+    """Whether the runner of a partial folder still lives.
+
+    A folder from another host counts as alive: only that host can tell.
+    """
+    try:
+        running = strict_json((partial.path / RUNNING).read_bytes())
+    except (OSError, ValueError):
+        return False
+    if not isinstance(running, dict) or running.get("host") != socket.gethostname():
+        return isinstance(running, dict) and running.get("host") is not None
+    return _is_process(running)
+
+
+def child_of(partial: PartialFolder) -> tuple[str, int] | None:
+    """The mark and the process id of the test process that a runner started, if it came so far."""
+    try:
+        child = strict_json((partial.path / RUNNING).read_bytes())["child"]
+        return str(child["mark"]), int(child["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_process(entry: dict[str, object]) -> bool:
+    try:
+        process = psutil.Process(int(str(entry["pid"])))
+        same = abs(process.create_time() - float(str(entry["started"]))) < 1
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, KeyError, ValueError):
+        return False
+
+
+def sealing_lock(partial: PartialFolder) -> FileLock:
+    """The lock under which a partial folder is sealed, so that two commands do not seal it at once."""
+    return FileLock(partial.path.with_name(f".{partial.stamp}.lock"), timeout=60)

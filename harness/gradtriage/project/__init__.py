@@ -1,0 +1,1 @@
+"""Starting files for a new project, and the state of the environment."""

@@ -1,0 +1,157 @@
+"""`summary.md`: the page a person reads, every figure of it read from the files beside it."""
+
+import re
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment as Jinja
+from jinja2 import PackageLoader, StrictUndefined, Template
+
+from gradtriage.evidence.stamp import moment
+from gradtriage.model.documents import Criteria
+from gradtriage.report import markdown
+from gradtriage.triage.captured import Captured
+from gradtriage.triage.figures import figures, lasting_pin_changes
+from gradtriage.triage.findings import Finding, findings
+from gradtriage.triage.hypotheses import test_hypotheses
+from gradtriage.triage.judgement import Judgement
+
+MOST_GRADIENTS = 60
+MOST_FAILURES = 20
+
+
+def render_summary(captured: Captured, judgement: Judgement, criteria: Criteria) -> str:
+    """The page as Markdown.
+
+    Args:
+        captured: The files of the run.
+        judgement: Status and faults that follow from them.
+        criteria: The evaluated exit criteria.
+    """
+    found = findings(captured)
+    page = _template().render(
+        task=captured.task,
+        ending=captured.ending,
+        environment=captured.environment,
+        status=judgement.status,
+        faults=judgement.faults,
+        criteria=criteria.criteria,
+        hypotheses=test_hypotheses(captured.task.hypotheses, figures(captured, 0)),
+        finding=found[0],
+        findings=found,
+        next_steps=next_steps(captured, criteria, found),
+        results=_results(captured),
+        gradients=_gradient_rows(captured),
+        gradients_left_out=max(0, len(captured.named) - MOST_GRADIENTS),
+        date=_date(captured),
+        pin_changes=lasting_pin_changes(captured),
+        artifacts=_artifacts(),
+    )
+    return re.sub(r"\n{3,}", "\n\n", page).rstrip() + "\n"
+
+
+def count_sections(page: str) -> int:
+    """Number of the page's sections: headings of the second level outside code blocks."""
+    outside, fence = [], ""
+    for line in page.splitlines():
+        ticks = re.match(r"`{3,}", line)
+        if ticks and (not fence or line.strip() == fence):
+            fence = "" if fence else ticks[0]
+        elif not fence:
+            outside.append(line)
+    return sum(line.startswith("## ") for line in outside)
+
+
+@cache
+def _template() -> Template:
+    jinja = Jinja(
+        loader=PackageLoader("gradtriage.report"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 - the page is Markdown; foreign text goes through the filters below
+    )
+    names = ("inline_code", "cell", "code_block", "plain", "number", "seconds")
+    jinja.filters.update({name: getattr(markdown, name) for name in names})
+    return jinja.get_template("summary.md.j2")
+
+
+def _date(captured: Captured) -> str:
+    return moment(captured.task.stamp).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _results(captured: Captured) -> dict[str, Any]:
+    junit = captured.junit
+    wall = (datetime.fromisoformat(captured.ending.end) - datetime.fromisoformat(captured.task.start)).total_seconds()
+    return {
+        "junit": junit,
+        "collected": len(captured.collected),
+        "wall": wall,
+        "call": captured.call_seconds,
+        "overhead": max(0.0, (junit.seconds if junit else wall) - captured.call_seconds),
+        "failures": (junit.broken if junit else ())[:MOST_FAILURES],
+        "failures_left_out": max(0, len(junit.broken) - MOST_FAILURES) if junit else 0,
+        "places": _failure_places(captured),
+    }
+
+
+def _failure_places(captured: Captured) -> dict[str, str]:
+    """Where each failing test failed, by the last part of its node id."""
+    places = {}
+    for event in captured.events:
+        if event["event"] == "phase" and event["outcome"] == "failed" and event.get("where"):
+            places[event["nodeid"].rsplit("::", 1)[-1]] = f"{event['where']['file']}:{event['where']['line']}"
+    return places
+
+
+def _gradient_rows(captured: Captured) -> list[dict[str, Any]]:
+    """One row a gradient; the test's name is shown where there are several."""
+    several = len({named.record.nodeid for named in captured.named}) > 1
+    return [
+        {
+            "name": named.name,
+            "test": named.record.nodeid.rsplit("::", 1)[-1] if several else None,
+            "call": named.record.call,
+            "kind": named.record.kind,
+            "entry": named.entry,
+            "loss": named.record.loss,
+        }
+        for named in captured.named[:MOST_GRADIENTS]
+    ]
+
+
+def next_steps(captured: Captured, criteria: Criteria, found: list[Finding]) -> list[str]:
+    """What to do now: finish an unmet phase, follow the findings, go on to the next phase."""
+    plan, phase = captured.task.plan, captured.task.phase
+    unmet = [criterion.id for criterion in criteria.criteria if not criterion.met]
+    steps = []
+    if unmet:
+        steps.append(
+            f"Meet {', '.join(unmet)}, then run this phase again: `gradtriage run {plan} --phase {phase}`"
+            if plan
+            else f"Meet {', '.join(unmet)}"
+        )
+    steps.extend(finding.next_step for finding in found if finding.next_step)
+    if not unmet:
+        steps.extend(
+            f"Run phase {following.id} ({following.title}): `gradtriage run {plan} --phase {following.id}`"
+            for following in captured.task.next
+        )
+    return steps or ["Nothing is left to do in this phase."]
+
+
+def _artifacts() -> list[tuple[str, str]]:
+    return [
+        ("command.txt", "the run in one line, to be pasted at the project's root"),
+        ("pytest.log", "what pytest printed"),
+        ("pytest.xml", "JUnit XML"),
+        ("exit_code.txt", "exit status of the pytest process"),
+        ("gradients.json", "every gradient computation"),
+        ("environment.json", "the environment as the test process saw it"),
+        ("criteria.json", "the exit criteria as evaluated"),
+        ("events.jsonl", "the event stream that the others are made from"),
+        ("task.json", "what was asked of this run"),
+        ("ending.json", "how the process ended"),
+        ("manifest.json", "size and SHA-256 of every file"),
+    ]

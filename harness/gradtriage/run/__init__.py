@@ -1,0 +1,1 @@
+"""Running a phase: process, time limit, capture, sealing."""

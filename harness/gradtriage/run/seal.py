@@ -1,0 +1,174 @@
+"""Turning what a run left in its partial folder into a whole evidence folder: the same steps for every ending."""
+
+import errno
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import Timeout
+
+from gradtriage import __version__
+from gradtriage.errors import DocumentError, EvidenceError
+from gradtriage.evidence.environment import environment_document
+from gradtriage.evidence.events import merge_gradients, read_events
+from gradtriage.evidence.files import files_below, sha256, write_whole
+from gradtriage.evidence.folder import PartialFolder, child_of, is_alive, partial_folders, sealing_lock
+from gradtriage.evidence.junit import read_junit, rebuild_junit
+from gradtriage.evidence.stamp import moment
+from gradtriage.model.document import to_json
+from gradtriage.model.documents import Criteria, CriterionResult, Ending, FileEntry, Manifest, TaskDocument
+from gradtriage.report.summary import count_sections, render_summary
+from gradtriage.run import tree
+from gradtriage.triage.captured import Captured, read_captured
+from gradtriage.triage.checks import evaluate
+from gradtriage.triage.figures import figures
+from gradtriage.triage.judgement import Judgement, judge
+
+# What the plugin is told of the pins; holds their values, so it never stays.
+REQUEST = "request.json"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def seal(partial: PartialFolder, ending: Ending) -> Path:
+    """Writes the documents that follow from the capture, then the manifest, and gives the folder its plain name.
+
+    Raises:
+        EvidenceError: The disk is full or the folder not writable; what was captured stays in the partial folder,
+            and the next command tries again.
+    """
+    for attempt in (1, 2):
+        try:
+            return _sealed(partial, ending)
+        except OSError as error:
+            if attempt == 1 and error.errno in _FULL and partial.release_reserve():
+                continue
+            raise EvidenceError(
+                f"{partial.path}: cannot be completed: {error.strerror or error}; nothing captured is lost, free space and run `gradtriage verify {partial.path}`"
+            ) from error
+    raise AssertionError("unreachable")
+
+
+def _sealed(partial: PartialFolder, ending: Ending) -> Path:
+    folder = partial.path
+    task = TaskDocument.read(folder / "task.json")
+    write_whole(folder / "ending.json", ending.to_json())
+    write_whole(folder / "exit_code.txt", f"{ending.exit_code}\n")
+    (folder / "pytest.log").touch()
+    events = read_events(folder)
+    _make_junit_readable(folder, events)
+    write_whole(folder / "gradients.json", to_json(merge_gradients(events)))
+    environment = environment_document(events, task.pins, task.commit, task.dirty)
+    write_whole(folder / "environment.json", to_json(environment))
+    captured = read_captured(folder)
+    judgement = judge(captured)
+    criteria = judge_criteria(captured, judgement)
+    write_whole(folder / "criteria.json", criteria.to_json())
+    write_whole(folder / "summary.md", render_summary(captured, judgement, criteria))
+    for leftover in (*folder.glob(".*.new"), folder / REQUEST):
+        leftover.unlink(missing_ok=True)
+    write_whole(folder / "manifest.json", _manifest(captured, judgement).to_json())
+    return partial.publish()
+
+
+def _make_junit_readable(folder: Path, events: list[dict[str, Any]]) -> None:
+    """Makes sure that there is a JUnit file to read; one that is cut off or refused is kept beside the rebuilt one."""
+    path = folder / "pytest.xml"
+    try:
+        read_junit(path)
+    except DocumentError as error:
+        if path.exists():
+            shutil.move(path, folder / "pytest-unread.xml")
+        write_whole(path, rebuild_junit(events, str(error)))
+
+
+def judge_criteria(captured: Captured, judgement: Judgement) -> Criteria:
+    """Evaluates the exit criteria of a run over its figures.
+
+    The number of the summary's sections is one of the figures; it does not depend on how the criteria end.
+    """
+    asked = [criterion for criterion in captured.task.criteria if criterion.check is not None]
+    unjudged = Criteria(
+        criteria=[CriterionResult(id=c.id, text=c.text, check=c.check or "", measured=None, met=False) for c in asked]
+    )
+    names = figures(captured, count_sections(render_summary(captured, judgement, unjudged)))
+    results = []
+    for criterion in asked:
+        measured = evaluate(criterion.check or "", names)
+        problem = {"problem": measured.problem} if measured.problem else {}
+        results.append(
+            CriterionResult(
+                id=criterion.id,
+                text=criterion.text,
+                check=criterion.check or "",
+                measured=measured.values,
+                met=measured.met,
+                **problem,
+            )
+        )
+    return Criteria(criteria=results)
+
+
+def _manifest(captured: Captured, judgement: Judgement) -> Manifest:
+    folder, task = captured.folder, captured.task
+    names = [name for name in files_below(folder) if name not in ("manifest.json", "running.json", ".reserve")]
+    return Manifest(
+        initiative=task.initiative,
+        phase=task.phase,
+        stamp=task.stamp,
+        start=task.start,
+        end=captured.ending.end,
+        status=judgement.status,
+        tool_version=__version__,
+        files=[
+            FileEntry(path=name, bytes=(folder / name).stat().st_size, sha256=sha256(folder / name)) for name in names
+        ],
+        faults=list(judgement.faults),
+        in_flight=list(captured.in_flight),
+    )
+
+
+def seal_abandoned(partial: PartialFolder) -> Path | None:
+    """Seals the folder of a runner that was killed, as `interrupted`; None while its runner lives.
+
+    Raises:
+        EvidenceError: The folder holds too little to be evidence, or cannot be completed.
+    """
+    lock = sealing_lock(partial)
+    try:
+        with lock:
+            Path(lock.lock_file).unlink(missing_ok=True)  # who waits for it finds the folder sealed
+            if not partial.path.exists() or is_alive(partial):
+                return None
+            child = child_of(partial)
+            left = tree.kill(child[1], child[0]) if child else 0
+            if not (partial.path / "task.json").exists():
+                shutil.rmtree(partial.path)  # killed before anything was asked: there is no evidence in it
+                return None
+            return seal(partial, _abandoned_ending(partial, left))
+    except Timeout:
+        return None
+
+
+def _abandoned_ending(partial: PartialFolder, left: int) -> Ending:
+    if (partial.path / "ending.json").exists():  # the run itself had ended; only the sealing was cut short
+        return Ending.read(partial.path / "ending.json")
+    events = read_events(partial.path)
+    finish = next((event for event in events if event["event"] == "session_finish"), None)
+    last = datetime.fromtimestamp(
+        max((event["time"] for event in events), default=moment(partial.stamp).timestamp()), UTC
+    )
+    return Ending(
+        cause="abandoned",
+        exit_code=-9 if finish is None else int(finish["exit_status"]),
+        exit_code_source="assumed" if finish is None else "session",
+        end=last.isoformat(timespec="seconds"),
+        left_processes=left,
+        log_error=None,
+    )
+
+
+def seal_all_abandoned(reports: Path) -> list[Path]:
+    """Seals every partial folder below a place whose runner is gone; the sealed folders."""
+    sealed = [seal_abandoned(partial) for partial in partial_folders(reports)] if reports.is_dir() else []
+    return [folder for folder in sealed if folder is not None]

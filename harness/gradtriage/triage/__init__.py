@@ -1,0 +1,1 @@
+"""What the files of an evidence folder mean: figures, checks, findings, hypotheses."""

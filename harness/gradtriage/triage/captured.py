@@ -1,0 +1,95 @@
+"""Everything that one run captured, read from its folder once."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gradtriage.errors import DocumentError
+from gradtriage.evidence.events import in_flight, read_events
+from gradtriage.evidence.junit import JUnit, read_junit
+from gradtriage.model.documents import (
+    Criteria,
+    Ending,
+    Environment,
+    GradientEntry,
+    GradientRecord,
+    Gradients,
+    TaskDocument,
+)
+
+
+@dataclass(frozen=True)
+class NamedGradient:
+    """One parameter's gradient with the record that it belongs to."""
+
+    name: str
+    record: GradientRecord
+    entry: GradientEntry
+
+
+@dataclass(frozen=True)
+class Captured:
+    """The files of an evidence folder, parsed; what pytest could not write is None or empty.
+
+    Attributes:
+        junit: None where `pytest.xml` is missing or refused.
+        events: The plugin's event stream in order of time.
+    """
+
+    folder: Path
+    task: TaskDocument
+    ending: Ending
+    junit: JUnit | None
+    gradients: Gradients
+    environment: Environment
+    events: list[dict[str, Any]] = field(repr=False)
+
+    @cached_property
+    def named(self) -> tuple[NamedGradient, ...]:
+        """Every gradient entry of every record, in order."""
+        return tuple(NamedGradient(n, r, e) for r in self.gradients.records for n, e in r.gradients.items())
+
+    @cached_property
+    def in_flight(self) -> tuple[str, ...]:
+        """Tests that were started and never ended."""
+        return tuple(in_flight(self.events))
+
+    @cached_property
+    def collected(self) -> tuple[str, ...]:
+        """The node ids that pytest collected, each once."""
+        return tuple(dict.fromkeys(n for e in self.events if e["event"] == "collected" for n in e["nodeids"]))
+
+    @cached_property
+    def call_seconds(self) -> float:
+        """Time spent in the bodies of the tests."""
+        return float(sum(e.get("seconds") or 0.0 for e in self.events if e["event"] == "phase" and e["when"] == "call"))
+
+
+def read_captured(folder: Path) -> Captured:
+    """Reads a folder's files.
+
+    Raises:
+        DocumentError: One of our own documents is missing or not of its schema.
+    """
+    return Captured(
+        folder=folder,
+        task=TaskDocument.read(folder / "task.json"),
+        ending=Ending.read(folder / "ending.json"),
+        junit=_junit_if_any(folder / "pytest.xml"),
+        gradients=Gradients.read(folder / "gradients.json"),
+        environment=Environment.read(folder / "environment.json"),
+        events=read_events(folder),
+    )
+
+
+def read_criteria(folder: Path) -> Criteria:
+    """Reads the evaluated criteria of a folder; errors as `read_captured`."""
+    return Criteria.read(folder / "criteria.json")
+
+
+def _junit_if_any(path: Path) -> JUnit | None:
+    try:
+        return read_junit(path)
+    except DocumentError:
+        return None
