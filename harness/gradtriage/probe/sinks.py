@@ -1,0 +1,41 @@
+"""Who is told about gradient calls: a stack, since a session may run inside a test of another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Sink(Protocol):
+    """Takes what the probe found."""
+
+    root: Path
+    """Folder that the files of a record are named relative to."""
+
+    def gradient(self, record: dict[str, Any]) -> None:
+        """Takes a record: `kind`, `raised`, `where`, `loss`, `gradients`, without the test that it belongs to."""
+
+    def error(self, place: str, error: BaseException) -> None:
+        """Takes an error of the probe itself, which the code under test must never see."""
+
+
+_stack: list[Sink] = []
+
+
+def push(sink: Sink) -> None:
+    """From now on `sink` is told, and who was told before is not."""
+    _stack.append(sink)
+
+
+def remove(sink: Sink) -> bool:
+    """`sink` is not told any more; False when it was not on the stack."""
+    for position, present in enumerate(_stack):
+        if present is sink:
+            del _stack[position]
+            return True
+    return False
+
+
+def current() -> Sink | None:
+    """Who is told now."""
+    return _stack[-1] if _stack else None

@@ -1,0 +1,235 @@
+"""The figures of a gradient: status, norms and counts, of any kind of tensor and without ever raising.
+
+Callers hold `reading()`: no gradient is recorded, no mode of the code under test sees the operations.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+Summary = dict[str, Any]
+
+# below this size a Python loop over the values is faster than four reductions
+_SMALL = 24
+_EXACT_ON_CPU = (torch.float64, torch.float32)
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Switches off what the code under test may have on: gradients, function and dispatch modes, functorch levels."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch._C.DisableTorchFunction())
+        if torch._C._len_torch_dispatch_stack() > 0:
+            stack.enter_context(torch.utils._python_dispatch._disable_current_modes())
+        if torch._C._functorch.peek_interpreter_stack() is not None:
+            stack.enter_context(torch._functorch.pyfunctorch.temporarily_clear_interpreter_stack())
+        stack.enter_context(torch.no_grad())
+        yield
+
+
+def summaries(gradients: Sequence[torch.Tensor | None], leaves: Sequence[torch.Tensor]) -> list[Summary]:
+    """The figures of each gradient; of the leaf where there is none."""
+    found: list[Summary] = [{}] * len(gradients)
+    batch: list[tuple[int, torch.Tensor]] = []
+    for index, (gradient, leaf) in enumerate(zip(gradients, leaves, strict=True)):
+        if gradient is None:
+            found[index] = _absent(leaf)
+        elif type(gradient) in _PLAIN and gradient.layout is torch.strided and _is_quick(gradient):
+            if gradient.numel() <= _SMALL:
+                found[index] = _small(gradient)
+            else:
+                batch.append((index, gradient))
+        else:
+            found[index] = summary(gradient)
+    if batch:
+        for (index, _), figures in zip(batch, _batched([gradient for _, gradient in batch]), strict=True):
+            found[index] = figures
+    return found
+
+
+def _is_quick(gradient: torch.Tensor) -> bool:
+    return (
+        gradient.device.type == "cpu"
+        and gradient.dtype in _EXACT_ON_CPU
+        and not torch._C._functorch.is_functorch_wrapped_tensor(gradient)
+    )
+
+
+def _small(gradient: torch.Tensor) -> Summary:
+    if gradient.dim() == 0:
+        values = [gradient.item()]
+    elif gradient.dim() == 1:
+        values = gradient.tolist()
+    else:
+        values = gradient.reshape(-1).tolist()
+    return {**_figures(values), **_form(gradient)}
+
+
+def _figures(values: Sequence[float]) -> Summary:
+    """The figures of a few values, in Python."""
+    zeros = nans = infs = 0
+    largest = 0.0
+    for value in values:
+        if value == 0.0:
+            zeros += 1
+        elif value != value:
+            nans += 1
+        else:
+            size = abs(value)
+            if size == math.inf:
+                infs += 1
+            largest = max(largest, size)
+    finite = not nans and not infs
+    figures = _counted(len(values), zeros, nans, infs, math.hypot(*values) if finite else None, largest)
+    if len(values) == 1:
+        figures["value"] = values[0] if finite else None
+    return figures
+
+
+def _counted(entries: int, zeros: int, nans: int, infs: int, norm: float | None, largest: float | None) -> Summary:
+    if nans:
+        status = "nan"
+    elif infs:
+        status = "inf"
+    else:
+        status = "zero" if entries and zeros == entries else "ok"
+    finite = not nans and not infs
+    return {
+        "status": status,
+        "norm": norm if finite and norm is not None and math.isfinite(norm) else None,
+        "max_abs": largest if finite else None,
+        "zeros": zeros,
+        "nans": nans,
+        "infs": infs,
+    }
+
+
+def _batched(gradients: list[torch.Tensor]) -> list[Summary]:
+    """The figures of plain CPU tensors: a few reductions for each, one read for all."""
+    norms = torch._foreach_norm(gradients, 2)
+    peaks = [torch.linalg.vector_norm(gradient, math.inf) for gradient in gradients]
+    counts = torch.stack([torch.count_nonzero(gradient) for gradient in gradients]).tolist()
+    read = torch.stack([figure.double() for figure in (*norms, *peaks)]).tolist()
+    found: list[Summary] = []
+    for gradient, norm, peak, nonzero in zip(gradients, read, read[len(norms) :], counts, strict=False):
+        if math.isfinite(norm) and math.isfinite(peak) and (norm > 0.0 or peak == 0.0):
+            figures = _counted(gradient.numel(), gradient.numel() - nonzero, 0, 0, norm, peak)
+            found.append({**figures, **_form(gradient)})
+        else:
+            found.append(summary(gradient))
+    return found
+
+
+def summary(gradient: torch.Tensor) -> Summary:
+    """The figures of one gradient of whatever kind; what cannot be read is said in `unread`."""
+    try:
+        plain = unwrapped(gradient)
+        values, hidden = _stored_values(plain)
+        return {**figures_of(values, hidden), **_form(plain)}
+    except Exception as error:  # noqa: BLE001 - foreign tensor types fail in foreign ways
+        unread = {**_counted(0, 0, 0, 0, None, None), "max_abs": None, "unread": type(error).__name__}
+        return {**unread, **_form(gradient)}
+
+
+def figures_of(values: torch.Tensor, hidden_zeros: int = 0) -> Summary:
+    """The figures of a dense tensor's entries.
+
+    Args:
+        values: The entries; complex ones count by their absolute value.
+        hidden_zeros: Entries of a sparse tensor that are not stored.
+    """
+    entries = values.numel() + hidden_zeros
+    if values.numel() == 0:
+        return _counted(entries, hidden_zeros, 0, 0, 0.0, 0.0)
+    if values.is_complex():
+        values = values.abs()
+    if values.dtype is not torch.float64:
+        values = values.float() if values.is_floating_point() else values.double()
+    nans = int(values.isnan().sum())
+    infs = int(values.isinf().sum())
+    zeros = entries - int(torch.count_nonzero(values))
+    if nans or infs:
+        figures = _counted(entries, zeros, nans, infs, None, None)
+    else:
+        largest = float(values.abs().max())
+        # divided by the largest first: squares of 1e200 and 1e-200 leave the range
+        norm = float(torch.linalg.vector_norm(values.double() / largest)) * largest if largest else 0.0
+        figures = _counted(entries, zeros, 0, 0, norm, largest)
+    if entries == 1:
+        figures["value"] = None if nans or infs else float(values.reshape(-1)[0]) if values.numel() else 0.0
+    return figures
+
+
+def unwrapped(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor below functorch's wrappers: of a `vmap`, the whole batch."""
+    while torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        tensor = torch._C._functorch.get_unwrapped(tensor)
+    return tensor
+
+
+def _stored_values(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """A dense tensor of the entries that are stored, and how many zeros are not."""
+    if tensor.device.type == "meta":
+        raise TypeError("a meta tensor has no values")
+    if tensor.is_nested:
+        values = tensor.values() if tensor.layout is torch.jagged else _flat(tensor.unbind())
+        return values, 0
+    if tensor.layout is torch.sparse_coo:
+        values = tensor.coalesce()._values()
+    elif tensor.layout is torch.strided:
+        return _without_dispatch(tensor), 0
+    elif tensor.layout in (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc):
+        values = tensor.values()
+    else:
+        return tensor.to_dense(), 0
+    return values, tensor.numel() - values.numel()
+
+
+def _flat(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    return torch.cat([part.reshape(-1) for part in parts])
+
+
+def _without_dispatch(tensor: torch.Tensor) -> torch.Tensor:
+    """The plain tensor inside a subclass, without running the subclass's own `__torch_dispatch__`."""
+    if type(tensor) in _PLAIN or type(tensor).__torch_dispatch__ is torch._C._disabled_torch_dispatch_impl:
+        return tensor
+    flatten = getattr(type(tensor), "__tensor_flatten__", None)
+    if flatten is not None:
+        names, _ = flatten(tensor)
+        if len(names) == 1:
+            return _without_dispatch(getattr(tensor, names[0]))
+    with torch._C._DisableTorchDispatch():
+        return tensor.detach().as_subclass(torch.Tensor).clone()
+
+
+def _absent(leaf: torch.Tensor) -> Summary:
+    return {**_counted(0, 0, 0, 0, None, None), "status": "none", "max_abs": None, **_form(leaf)}
+
+
+def _form(tensor: torch.Tensor) -> Summary:
+    """Number of entries, shape, dtype and device."""
+    try:
+        numel, shape = int(tensor.numel()), list(map(int, tensor.shape))
+    except Exception:  # noqa: BLE001 - ragged shapes are refused in several ways
+        numel, shape = _ragged_form(tensor)
+    return {"numel": numel, "shape": shape, "dtype": str(tensor.dtype)[6:], "device": str(tensor.device)}
+
+
+def _ragged_form(tensor: torch.Tensor) -> tuple[int, list[int]]:
+    """Of a nested tensor: the ragged dimension is -1."""
+    shape = []
+    for dimension in range(tensor.dim()):
+        try:
+            shape.append(int(tensor.size(dimension)))
+        except Exception:  # noqa: BLE001 - as above
+            shape.append(-1)
+    try:
+        return int(tensor.numel()), shape
+    except Exception:  # noqa: BLE001 - as above
+        return 0, shape

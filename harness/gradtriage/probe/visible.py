@@ -1,0 +1,240 @@
+"""The tensors that a test can see: a bounded search from the variables of its frames, calling nobody's code.
+
+Attributes are read from instance dictionaries and slots, containers by the methods of `dict`, `list` and `tuple`
+themselves: no property, `__getattr__`, `__iter__` or `__eq__` of the code under test ever runs.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from itertools import islice
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FrameType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
+from typing import Any
+
+import torch
+
+from gradtriage.probe.frames import Stack, namespace
+from gradtriage.probe.names import key_name, loop_targets
+
+_DEPTH = 6
+_OBJECTS_PER_FRAME = 1500
+_ITEMS_PER_CONTAINER = 512
+
+# how a value is searched, by its exact type
+_NOTHING, _TENSOR, _DICT, _SEQUENCE, _MODULE, _OBJECT, _FUNCTION, _METHOD, _PARTIAL = range(9)
+
+_BY_TYPE: dict[type, int] = {
+    torch.Tensor: _TENSOR,
+    torch.nn.Parameter: _TENSOR,
+    dict: _DICT,
+    list: _SEQUENCE,
+    tuple: _SEQUENCE,
+    FunctionType: _FUNCTION,
+    MethodType: _METHOD,
+    functools.partial: _PARTIAL,
+    **dict.fromkeys((type(None), bool, int, float, complex, str, bytes, bytearray, range, slice, set, frozenset), 0),
+    **dict.fromkeys((ModuleType, BuiltinFunctionType, CodeType, FrameType, type, torch.dtype, torch.device), 0),
+    **dict.fromkeys((torch.Size, torch.Generator, type(Ellipsis), type(NotImplemented)), 0),
+}
+
+# packages whose objects hold a session's machinery, or data in which no tensor that requires a gradient can be
+_CLOSED = {
+    "_pytest",
+    "pluggy",
+    "pytest",
+    "numpy",
+    "logging",
+    "threading",
+    "hypothesis",
+    "gradtriage",
+    "_io",
+    "unittest",
+}
+
+# what torch keeps in every module, beside parameters and submodules
+_MODULE_PRIVATE = set(torch.nn.Module().__dict__) | {"_forward_pre_hooks_with_kwargs", "_non_persistent_buffers_set"}
+
+Rank = tuple[int, int, int, int]
+_NAMELESS: Rank = (2, 0, 0, 0)
+_Waiting = tuple[Any, str, int, int, bool]
+
+
+class View:
+    """What is visible at a gradient call.
+
+    Attributes:
+        leaves: Leaf tensors that require a gradient and are visible to the test, by their id.
+    """
+
+    def __init__(self) -> None:
+        self.leaves: dict[int, torch.Tensor] = {}
+        self._names: dict[int, tuple[Rank, int, str]] = {}
+
+    def name(self, tensor: torch.Tensor) -> str | None:
+        """The best name for a tensor that was asked for or is a leaf."""
+        known = self._names.get(id(tensor))
+        return None if known is None else known[2]
+
+    def rank(self, tensor: torch.Tensor) -> tuple[Rank, int]:
+        """Sorts tensors as the author met them: by how good their names are, then by where those stand."""
+        known = self._names.get(id(tensor))
+        return (_NAMELESS, 0) if known is None else known[:2]
+
+    def add(self, tensor: torch.Tensor, name: str, rank: Rank) -> None:
+        """Keeps the name if it is better than what is known."""
+        known = self._names.get(id(tensor))
+        if known is None or rank < known[0]:
+            self._names[id(tensor)] = rank, len(self._names), name
+
+
+def look(stack: Stack, wanted: set[int]) -> View:
+    """Searches the stack's frames and the test module for leaves, and for the tensors whose ids are wanted.
+
+    Names from the test function go before those of deeper frames, near ones before far ones, and targets of loops
+    come last. Frames of libraries name what is wanted, but what only they see is not visible to the test.
+    """
+    view = View()
+    seen: set[int] = set()
+    frames = [*stack.own, *stack.libraries]
+    for order, frame in enumerate(frames):
+        poor = loop_targets(frame.f_code)
+        start = [(value, name, 0, name in poor) for name, value in namespace(frame).items()]
+        _gather(view, _search(start, seen), order, wanted, collect=order < len(stack.own))
+    if stack.own:
+        test_module = stack.own[0].f_globals
+        if id(test_module) not in seen:
+            names = [(value, name, 0, False) for name, value in list(test_module.items()) if name[:2] != "__"]
+            _gather(view, _search(names, seen), len(frames), wanted, collect=True)
+    return view
+
+
+def _gather(
+    view: View,
+    found: Iterator[tuple[torch.Tensor, str, int, int, bool]],
+    order: int,
+    wanted: set[int],
+    *,
+    collect: bool,
+) -> None:
+    for tensor, name, depth, kind, poor in found:
+        leaf = tensor.requires_grad and tensor.is_leaf
+        if id(tensor) in wanted or leaf:
+            view.add(tensor, name, (int(poor), order, depth, kind))
+        if leaf and collect:
+            view.leaves.setdefault(id(tensor), tensor)
+
+
+def _search(
+    start: list[tuple[Any, str, int, bool]], seen: set[int]
+) -> Iterator[tuple[torch.Tensor, str, int, int, bool]]:
+    """Breadth first: tensor, name, depth, how it was reached (modules first), whether its name is a loop's."""
+    waiting: list[_Waiting] = [(value, name, depth, _MODULE, poor) for value, name, depth, poor in start]
+    budget = _OBJECTS_PER_FRAME
+    at = 0
+    while at < len(waiting):
+        value, name, depth, reached, poor = waiting[at]
+        at += 1
+        kind = _BY_TYPE.get(type(value))
+        if kind is None:
+            kind = _kind_of(type(value))
+        if kind == _TENSOR:
+            yield value, name, depth, reached, poor
+        elif kind != _NOTHING and depth < _DEPTH and id(value) not in seen:
+            seen.add(id(value))
+            budget -= 1
+            if budget <= 0:
+                return
+            waiting.extend(
+                (child, label, depth + deeper, how, poor) for child, label, deeper, how in _children(value, kind, name)
+            )
+
+
+def _kind_of(cls: type) -> int:
+    """How to search a value of a class that is not in the table."""
+    mro = type.__dict__["__mro__"].__get__(cls)
+    if torch.Tensor in mro:
+        return _TENSOR
+    if torch.nn.Module in mro:
+        return _MODULE
+    if ModuleType in mro or type in mro:
+        return _NOTHING
+    if dict in mro:
+        return _DICT
+    if list in mro or tuple in mro:
+        return _SEQUENCE
+    module = cls.__dict__.get("__module__", "")
+    if isinstance(module, str) and module.partition(".")[0] in _CLOSED:
+        return _NOTHING
+    return _OBJECT
+
+
+def _children(value: Any, kind: int, name: str) -> Iterator[tuple[Any, str, int, int]]:
+    """What a value holds: child, its name, how much deeper it is, how it was reached."""
+    if kind == _DICT:
+        for key, child in islice(list(dict.items(value)), _ITEMS_PER_CONTAINER):
+            yield child, key_name(name, key, of_module=False), 1, _DICT
+    elif kind == _SEQUENCE:
+        yield from _items(value, name)
+    elif kind == _MODULE:
+        yield from _module_members(value, name)
+    elif kind == _FUNCTION:
+        for variable, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=False):
+            try:
+                yield cell.cell_contents, variable, 1, _FUNCTION
+            except ValueError:  # not assigned yet
+                continue
+    elif kind == _METHOD:
+        yield value.__self__, "self", 1, _METHOD
+    elif kind == _PARTIAL:
+        yield value.func, name, 1, _PARTIAL
+        yield value.args, name, 1, _PARTIAL
+        yield value.keywords, name, 1, _PARTIAL
+    else:
+        for attribute, child in attributes(value):
+            yield child, attribute, 1, _OBJECT
+
+
+def _items(value: Any, name: str) -> Iterator[tuple[Any, str, int, int]]:
+    base: type = list if list in type(value).__mro__ else tuple
+    fields = type(value).__dict__.get("_fields") if base is tuple else None
+    for index, child in enumerate(islice(base.__iter__(value), _ITEMS_PER_CONTAINER)):  # type: ignore[attr-defined]
+        named = isinstance(fields, tuple) and index < len(fields)
+        yield child, str(fields[index]) if named else f"{name}[{index}]", 1, _SEQUENCE  # type: ignore[index]
+
+
+def _module_members(module: Any, name: str) -> Iterator[tuple[Any, str, int, int]]:
+    """Parameters and submodules are as near as the module itself: `model.block.fc.weight` is one name."""
+    prefix = "" if name == "self" else f"{name}."
+    members = dict(attributes(module))
+    for table, deeper in (("_parameters", 1), ("_modules", 0), ("_buffers", 1)):
+        entries = members.get(table)
+        if isinstance(entries, dict):
+            for key, child in list(dict.items(entries)):
+                if child is not None:
+                    yield child, f"{prefix}{key}", deeper, _MODULE
+    for key, child in members.items():
+        if key not in _MODULE_PRIVATE:
+            yield child, f"{prefix}{key}", 1, _MODULE
+
+
+def attributes(value: object) -> Iterator[tuple[str, Any]]:
+    """The attributes that an object itself holds, from its dictionary and its slots, past any descriptor."""
+    for cls in type.__dict__["__mro__"].__get__(type(value)):
+        for attribute, member in list(cls.__dict__.items()):
+            if type(member) is MemberDescriptorType:
+                try:
+                    yield attribute, member.__get__(value)
+                except AttributeError:
+                    continue
+            elif attribute == "__dict__" and type(member) is GetSetDescriptorType:
+                yield from list(member.__get__(value).items())
