@@ -46,3 +46,12 @@ def number(value: float | None, digits: int = 9) -> str:
 def seconds(value: float | None) -> str:
     """A duration with two digits behind the point."""
     return "–" if value is None else f"{value:.2f} s"
+
+
+def reading(values: dict[str, object]) -> str:
+    """Figures with the values that they had, as `name = value` in inline code."""
+    shown = (
+        number(value, 6) if isinstance(value, (int, float)) else "–" if value is None else str(value)
+        for value in values.values()
+    )
+    return ", ".join(inline_code(f"{name} = {value}") for name, value in zip(values, shown, strict=True))

@@ -14,7 +14,7 @@ from gradtriage.report import markdown
 from gradtriage.triage.captured import Captured
 from gradtriage.triage.figures import figures, lasting_pin_changes
 from gradtriage.triage.findings import Finding, findings
-from gradtriage.triage.hypotheses import test_hypotheses
+from gradtriage.triage.hypotheses import probe_hypotheses
 from gradtriage.triage.judgement import Judgement
 
 MOST_GRADIENTS = 60
@@ -37,7 +37,7 @@ def render_summary(captured: Captured, judgement: Judgement, criteria: Criteria)
         status=judgement.status,
         faults=judgement.faults,
         criteria=criteria.criteria,
-        hypotheses=test_hypotheses(captured.task.hypotheses, figures(captured, 0)),
+        hypotheses=probe_hypotheses(captured.task.hypotheses, figures(captured, 0)),
         finding=found[0],
         findings=found,
         next_steps=next_steps(captured, criteria, found),
@@ -72,7 +72,7 @@ def _template() -> Template:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701 - the page is Markdown; foreign text goes through the filters below
     )
-    names = ("inline_code", "cell", "code_block", "plain", "number", "seconds")
+    names = ("inline_code", "cell", "code_block", "plain", "number", "seconds", "reading")
     jinja.filters.update({name: getattr(markdown, name) for name in names})
     return jinja.get_template("summary.md.j2")
 
@@ -106,12 +106,14 @@ def _failure_places(captured: Captured) -> dict[str, str]:
 
 
 def _gradient_rows(captured: Captured) -> list[dict[str, Any]]:
-    """One row a gradient; the test's name is shown where there are several."""
-    several = len({named.record.nodeid for named in captured.named}) > 1
+    """One row a gradient; the test is named where there are several, by its parameters if nothing else differs."""
+    nodeids = {named.record.nodeid for named in captured.named}
+    several = len(nodeids) > 1
+    same_function = len({nodeid.partition("[")[0] for nodeid in nodeids}) == 1
     return [
         {
             "name": named.name,
-            "test": named.record.nodeid.rsplit("::", 1)[-1] if several else None,
+            "test": _short(named.record.nodeid, same_function) if several else None,
             "call": named.record.call,
             "kind": named.record.kind,
             "entry": named.entry,
@@ -119,6 +121,11 @@ def _gradient_rows(captured: Captured) -> list[dict[str, Any]]:
         }
         for named in captured.named[:MOST_GRADIENTS]
     ]
+
+
+def _short(nodeid: str, same_function: bool) -> str:
+    parameters = nodeid.partition("[")[2].removesuffix("]")
+    return parameters if same_function and parameters else nodeid.rsplit("::", 1)[-1]
 
 
 def next_steps(captured: Captured, criteria: Criteria, found: list[Finding]) -> list[str]:

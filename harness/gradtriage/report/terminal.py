@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gradtriage.model.documents import Criteria, Gradients, Manifest
-from gradtriage.report.markdown import number
+from gradtriage.report.markdown import number, reading
 
 MARKS = {True: "✓", False: "✗"}
 
@@ -44,6 +44,6 @@ def criteria_lines(criteria: Criteria) -> list[str]:
     for criterion in criteria.criteria:
         lines.append(f"  {MARKS[criterion.met]} {criterion.id} {criterion.text}")
         if not criterion.met:
-            measured = ", ".join(f"{name} = {value}" for name, value in (criterion.measured or {}).items())
-            lines.append(f"      {criterion.check}   measured: {measured}")
+            lines.append(f"      {criterion.check}")
+            lines.append(f"      measured: {reading(criterion.measured or {}).replace('`', '')}")
     return lines

@@ -1,7 +1,7 @@
 """What the captured gradients say, rule by rule: each finding is a statement about figures in the files."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradtriage.triage.captured import Captured, NamedGradient
 
@@ -21,6 +21,8 @@ def findings(captured: Captured) -> list[Finding]:
     """The findings of a run, the most telling first."""
     rules = (_contrast, _blank, _not_finite, _vacuous, _dead_output, _missing, _some_zero, _raised)
     found = [finding for rule in rules if (finding := rule(captured)) is not None]
+    if _contrast(captured) is not None:  # it names the factor, so nobody needs to look for it
+        found = [replace(finding, next_step="") if finding == _blank(captured) else finding for finding in found]
     return found or [_nothing_wrong(captured)]
 
 
@@ -58,9 +60,10 @@ def _contrast(captured: Captured) -> Finding | None:
     for key in zero.keys() & alive.keys():
         n = len(key[1])
         return Finding(
-            f"The same {n} gradient{'s are' if n > 1 else ' is'} zero in `{_test(zero[key])}` and non-zero in `{_test(alive[key])}`",
-            "Both cases run the same test function, and in one of them autograd brings a gradient to every parameter. What makes the "
-            "gradients of the other zero is the argument in which the two differ, not a cut in the path.",
+            f"The same {n} gradient{'s are' if n > 1 else ' is'} zero with `{_parameters(zero[key])}` "
+            f"and non-zero with `{_parameters(alive[key])}`",
+            "Both cases run the same test function, and in one of them autograd brings a gradient to every parameter. "
+            "What makes the gradients of the other zero is the argument in which the two differ, not a cut in the path.",
             "Give the failing case the input that the passing one has, or make the missing input an error.",
         )
     return None
@@ -172,3 +175,7 @@ def _names(named: list[NamedGradient], most: int = 8) -> str:
 
 def _test(nodeid: str) -> str:
     return nodeid.rsplit("::", 1)[-1]
+
+
+def _parameters(nodeid: str) -> str:
+    return nodeid.partition("[")[2].removesuffix("]") or _test(nodeid)
