@@ -1,0 +1,52 @@
+"""Differentiable X-ray diffraction images, compatible with the flags of nanoBragg.
+
+>>> import gradbragg as gb
+>>> crystal, detector, beam, run = gb.configs_from_flags("-cell 100 -N 5 -default_F 100 -detpixels 8".split())
+>>> image = gb.Simulator(gb.Crystal(crystal), gb.Detector(detector), gb.Beam(beam), run).run()
+>>> tuple(image.shape)
+(8, 8)
+"""
+
+from __future__ import annotations
+
+from gradbragg.errors import (
+    BlankImageWarning,
+    ConfigError,
+    FileError,
+    FlagWarning,
+    GradBraggError,
+    GradBraggWarning,
+    UnsupportedError,
+    UsageError,
+)
+from gradbragg.flags import configs_from_flags
+from gradbragg.models.beam import Beam
+from gradbragg.models.config import BeamConfig, CrystalConfig, DetectorConfig, Roi, RunConfig
+from gradbragg.models.crystal import Crystal, CrystalState
+from gradbragg.models.detector import Detector, DetectorGeometry
+from gradbragg.models.reflections import ReflectionTable
+from gradbragg.simulation.simulator import Simulator
+
+__all__ = [
+    "Beam",
+    "BeamConfig",
+    "BlankImageWarning",
+    "ConfigError",
+    "Crystal",
+    "CrystalConfig",
+    "CrystalState",
+    "Detector",
+    "DetectorConfig",
+    "DetectorGeometry",
+    "FileError",
+    "FlagWarning",
+    "GradBraggError",
+    "GradBraggWarning",
+    "ReflectionTable",
+    "Roi",
+    "RunConfig",
+    "Simulator",
+    "UnsupportedError",
+    "UsageError",
+    "configs_from_flags",
+]

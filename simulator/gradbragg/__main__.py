@@ -1,0 +1,5 @@
+"""``python -m gradbragg``."""
+
+from gradbragg.cli import entry
+
+entry()

@@ -1,0 +1,49 @@
+"""The text of ``gradbragg --help``, generated from the declarations."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from gradbragg.flags.table import GROUPS
+
+if TYPE_CHECKING:
+    from gradbragg.flags.declaration import Flag
+
+_HEAD = """\
+gradbragg: X-ray diffraction images of a crystal, with gradients
+
+usage: gradbragg -cell A B C ALPHA BETA GAMMA -default_F F [flags]
+   or: gradbragg -mat FILE -hkl FILE [flags]
+
+example: gradbragg -cell 100 100 100 90 90 90 -default_F 100 -N 5 -lambda 6.2 -distance 100 --png spots.png
+"""
+_INDENT = 36
+
+
+def help_text() -> str:
+    """Every flag by group, with values, unit, default and meaning."""
+    parts = [_HEAD]
+    for group in GROUPS:
+        parts.append(f"\n{group.title}\n")
+        parts.extend(_entry(flag) for flag in group.flags)
+    return "".join(parts)
+
+
+def _entry(flag: Flag) -> str:
+    value = {"switch": "", "file": " FILE", "word": " WORD", "count": " COUNT" * flag.args}.get(
+        flag.kind, " VALUE" * min(flag.args, 3)
+    )
+    head = f"  {flag.name}{value}"
+    text = flag.help
+    if flag.unit not in ("", "file"):
+        text += f" [{flag.unit}]"
+    if flag.default:
+        text += f" Default: {flag.default}."
+    if flag.aliases:
+        text += f" Also {', '.join(flag.aliases)}."
+    if flag.status in ("later", "integer images"):
+        text += " Not supported yet."
+    lines = textwrap.wrap(text, 110 - _INDENT)
+    gap = "\n" + " " * _INDENT if len(head) >= _INDENT - 1 else " " * (_INDENT - len(head))
+    return head + gap + ("\n" + " " * _INDENT).join(lines) + "\n"

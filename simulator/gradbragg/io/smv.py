@@ -1,0 +1,99 @@
+"""SMV image headers and masks (docs/physics.md, section 9)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gradbragg.errors import FileError
+from gradbragg.io.text import read_bytes
+
+_MAGIC = b"{\nHEADER_BYT"
+_MAX_HEADER = 1 << 20
+
+
+@dataclass(frozen=True)
+class SmvHeader:
+    """The header of an SMV file.
+
+    Args:
+        path: The file.
+        text: The header as it stands.
+        last_substring: Find a key wherever its text occurs last, inside other keys too, as the reference
+            program does.
+    """
+
+    path: Path
+    text: str
+    last_substring: bool = False
+
+    def number(self, key: str) -> float | None:
+        """The value of a key as a number; None where the key is missing.
+
+        Raises:
+            FileError: The value is no number.
+        """
+        if self.last_substring:
+            start = self.text.rfind(key)
+            found = re.match(r"[^=]*=\s*([^;\n]*)", self.text[start:]) if start >= 0 else None
+        else:
+            found = re.search(rf"(?m)^\s*{re.escape(key)}\s*=\s*([^;\n]*)", self.text)
+        if found is None:
+            return None
+        try:
+            return float(found.group(1))
+        except ValueError:
+            raise FileError(self.path, f"{key} is {found.group(1).strip()[:40]!r}, not a number") from None
+
+    def word(self, key: str) -> str | None:
+        """The value of a key as text; None where the key is missing."""
+        found = re.search(rf"(?m)^\s*{re.escape(key)}\s*=\s*([^;\n]*)", self.text)
+        return found.group(1).strip() if found else None
+
+
+def read_smv_header(path: str | Path, last_substring: bool = False) -> SmvHeader:
+    """Read the header of an SMV file.
+
+    Args:
+        path: The file.
+        last_substring: See ``SmvHeader``.
+
+    Raises:
+        FileError: The file cannot be read or is not SMV.
+    """
+    content = read_bytes(path)
+    if not content.startswith(_MAGIC):
+        raise FileError(path, "is not an SMV image: it does not begin with '{', a new line and HEADER_BYTES")
+    end = content.find(b"}")
+    if not 0 <= end < _MAX_HEADER:
+        raise FileError(path, "the header has no closing brace")
+    return SmvHeader(Path(path), content[:end].decode("latin-1"), last_substring)
+
+
+def read_mask(header: SmvHeader, native_order: bool = False) -> Tensor:
+    """Which pixels of a mask are not 0.
+
+    Args:
+        header: The mask's header.
+        native_order: Ignore the byte order that the header names, as the reference program does.
+
+    Returns:
+        ``(slow, fast)`` of bool.
+
+    Raises:
+        FileError: The file is too short for its header.
+    """
+    fast, slow, start = (int(header.number(key) or 0) for key in ("SIZE1", "SIZE2", "HEADER_BYTES"))
+    if fast <= 0 or slow <= 0 or start <= 0:
+        raise FileError(header.path, "SIZE1, SIZE2 and HEADER_BYTES above 0 are needed in the header")
+    swapped = not native_order and (header.word("BYTE_ORDER") or "").lower() == "big_endian"
+    data = read_bytes(header.path)[start : start + 2 * fast * slow]
+    if len(data) < 2 * fast * slow:
+        raise FileError(header.path, f"{fast} x {slow} pixels of 2 bytes are needed after byte {start}")
+    values = np.frombuffer(data, dtype=">u2" if swapped else "<u2")
+    return torch.from_numpy((values != 0).reshape(slow, fast))

@@ -1,0 +1,1 @@
+"""Crystal, beam and detector: from configurations in users' units to tensors."""

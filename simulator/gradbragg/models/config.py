@@ -1,0 +1,335 @@
+"""What a user sets: frozen dataclasses in users' units.
+
+Every continuous field takes a number or a tensor, and a tensor's gradient arrives. Whatever follows from
+other fields (the beam centre, the close distance, the step between phi angles) is None until it is set,
+and is worked out by the models from the values of the moment.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+from gradbragg.constants import DEFAULT_FLUENCE
+from gradbragg.errors import ConfigError
+from gradbragg.models.conventions import CONVENTIONS, Pivot
+from gradbragg.rules import PHYSICAL, REFERENCE, Rules
+from gradbragg.units import Scalar, TensorKind, Vector
+
+if TYPE_CHECKING:
+    from gradbragg.models.reflections import ReflectionTable
+
+Shape = Literal["square", "round", "gauss", "tophat"]
+Precision = Literal["mixed", "single"]
+OptionalPair = tuple[Scalar | None, Scalar | None] | Tensor
+
+MAX_PIXELS = 2**28
+"""More pixels than any detector has: a guard against a slip of the finger."""
+
+
+def check_numbers(config: object) -> None:
+    """Refuse numbers that are not finite; tensors are left alone, since looking at them costs their graph.
+
+    Raises:
+        ConfigError: A plain number is NaN or infinite.
+    """
+    for field in fields(config):  # type: ignore[arg-type]
+        value = getattr(config, field.name)
+        for number in value if isinstance(value, (tuple, list)) else (value,):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise ConfigError(f"{field.name} is {number}; a finite number is needed")
+
+
+def check_positive(config: object, *names: str) -> None:
+    """Refuse plain numbers of zero or less.
+
+    Raises:
+        ConfigError: One of the named fields is not above 0.
+    """
+    for name in names:
+        value = getattr(config, name)
+        for number in value if isinstance(value, (tuple, list)) else (value,):
+            if isinstance(number, (int, float)) and number <= 0:
+                raise ConfigError(f"{name} is {number}; a value above 0 is needed")
+
+
+def check_angles_close(alpha: float, beta: float, gamma: float) -> None:
+    """Refuse cell angles, in degrees, that no cell can have.
+
+    Raises:
+        ConfigError: The volume would not be positive.
+    """
+    x, y, z = (math.cos(math.radians(angle)) for angle in (alpha, beta, gamma))
+    if max(alpha, beta, gamma) >= 180.0 or 1.0 - x * x - y * y - z * z + 2.0 * x * y * z <= 0.0:
+        raise ConfigError(f"no cell has the angles {alpha:g} {beta:g} {gamma:g}: its volume would not be positive")
+
+
+@dataclass(frozen=True, eq=False)
+class CrystalConfig:
+    """The crystal.
+
+    Args:
+        cell_a: Cell edge, angstrom. None, with the other five: the cell of ``reciprocal_matrix``.
+        cell_b: Cell edge, angstrom.
+        cell_c: Cell edge, angstrom.
+        cell_alpha: Cell angle, degrees.
+        cell_beta: Cell angle, degrees.
+        cell_gamma: Cell angle, degrees.
+        reciprocal_matrix: a*, b*, c* as columns ``(3, 3)``, 1/angstrom. With a cell it gives the directions
+            and the cell gives the lengths.
+        misset_deg: Rotation about the fixed axes x, then y, then z.
+        n_cells: Cells along a, b, c; real numbers are fine. One number stands for all three.
+        crystal_size_mm: Edges along a, b, c; None or an entry of None: ``n_cells`` decides.
+        whole_cells: Round the cells of ``crystal_size_mm`` up to whole ones.
+        shape: ``square``, ``round``, ``gauss`` or ``tophat``.
+        fudge: Multiplies the squared radius of every shape but the square.
+        phi_start_deg: Spindle angle of the first step.
+        osc_deg: Rotation range.
+        phi_steps: Steps in the range; each is taken at its left edge.
+        phi_step_deg: Angle between steps; None: ``osc_deg / phi_steps``.
+        spindle_axis: Phi axis; None: that of the detector's convention.
+        mosaic_spread_deg: Largest rotation of a mosaic domain.
+        mosaic_domains: Domains; the first is never rotated.
+        mosaic_seed: Seed of the domain orientations.
+        default_F: Structure factor of every reflection that is not listed, electrons.
+        reflections: Listed structure factors.
+        interpolate: Tricubic interpolation between listed structure factors; None: when a row of cells
+            has two or fewer.
+        water_um: Edge of a cube of water around the crystal, micrometres.
+    """
+
+    cell_a: Scalar | None = 100.0
+    cell_b: Scalar | None = 100.0
+    cell_c: Scalar | None = 100.0
+    cell_alpha: Scalar | None = 90.0
+    cell_beta: Scalar | None = 90.0
+    cell_gamma: Scalar | None = 90.0
+    reciprocal_matrix: Tensor | None = None
+    misset_deg: Vector = (0.0, 0.0, 0.0)
+    n_cells: Vector | Scalar = (1.0, 1.0, 1.0)
+    crystal_size_mm: tuple[Scalar | None, Scalar | None, Scalar | None] | None = None
+    whole_cells: bool = False
+    shape: Shape = "square"
+    fudge: Scalar = 1.0
+    phi_start_deg: Scalar = 0.0
+    osc_deg: Scalar = 0.0
+    phi_steps: int = 1
+    phi_step_deg: Scalar | None = None
+    spindle_axis: Vector | None = None
+    mosaic_spread_deg: Scalar = 0.0
+    mosaic_domains: int = 1
+    mosaic_seed: int = 12345678
+    default_F: Scalar = 0.0
+    reflections: ReflectionTable | None = None
+    interpolate: bool | None = None
+    water_um: Scalar = 0.0
+
+    def __post_init__(self) -> None:
+        check_numbers(self)
+        check_positive(self, "cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma", "n_cells")
+        check_positive(self, "phi_steps", "mosaic_domains")
+        if self.shape not in ("square", "round", "gauss", "tophat"):
+            raise ConfigError(f"shape is {self.shape!r}; one of square, round, gauss, tophat is needed")
+        cell = (self.cell_a, self.cell_b, self.cell_c, self.cell_alpha, self.cell_beta, self.cell_gamma)
+        missing = sum(value is None for value in cell)
+        if missing not in (0, 6) or (missing == 6 and self.reciprocal_matrix is None):
+            raise ConfigError("the cell is incomplete; give all six parameters, or none and a reciprocal_matrix")
+        angles = (self.cell_alpha, self.cell_beta, self.cell_gamma)
+        if all(isinstance(angle, (int, float)) for angle in angles):
+            check_angles_close(*(float(angle) for angle in angles))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False)
+class BeamConfig:
+    """The beam.
+
+    Args:
+        wavelength_angstrom: Mean wavelength.
+        fluence: Photons per m^2; the default makes the squared electron radius times the fluence 1.
+        flux: Photons per second; beats ``fluence`` when set.
+        exposure_s: Exposure time for ``flux``.
+        beamsize_mm: Edge of the square beam for ``flux``.
+        polarization: Kahn factor K, 0 for an unpolarized beam.
+        polarized: False sets the polarization factor to 1.
+        direction: Beam direction; None: that of the detector's convention.
+        polarization_axis: Direction of the electric vector; None: that of the convention.
+        hdiv_range_mrad: Full horizontal divergence.
+        vdiv_range_mrad: Full vertical divergence.
+        hdiv_steps: Horizontal directions.
+        vdiv_steps: Vertical directions.
+        hdiv_step_mrad: Spacing; None: ``range / (steps - 1)``.
+        vdiv_step_mrad: Spacing; None: ``range / (steps - 1)``.
+        round_divergence: Leave out the corners of the divergence grid.
+        dispersion: Full relative range of wavelengths, as a fraction.
+        dispersion_steps: Wavelengths.
+        dispersion_step: Relative spacing; None: ``range / (steps - 1)``.
+        source_positions: Explicit sources ``(n, 3)`` seen from the sample, any unit; replaces both grids.
+        source_weights: Their weights ``(n,)``; None: equal.
+        source_wavelengths_angstrom: Their wavelengths ``(n,)``; None: ``wavelength_angstrom``.
+    """
+
+    wavelength_angstrom: Scalar = 1.0
+    fluence: Scalar = DEFAULT_FLUENCE
+    flux: Scalar | None = None
+    exposure_s: Scalar = 1.0
+    beamsize_mm: Scalar = 0.1
+    polarization: Scalar = 0.0
+    polarized: bool = True
+    direction: Vector | None = None
+    polarization_axis: Vector | None = None
+    hdiv_range_mrad: Scalar = 0.0
+    vdiv_range_mrad: Scalar = 0.0
+    hdiv_steps: int = 1
+    vdiv_steps: int = 1
+    hdiv_step_mrad: Scalar | None = None
+    vdiv_step_mrad: Scalar | None = None
+    round_divergence: bool = True
+    dispersion: Scalar = 0.0
+    dispersion_steps: int = 1
+    dispersion_step: Scalar | None = None
+    source_positions: Tensor | None = None
+    source_weights: Tensor | None = None
+    source_wavelengths_angstrom: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        check_numbers(self)
+        check_positive(self, "wavelength_angstrom", "hdiv_steps", "vdiv_steps", "dispersion_steps")
+
+
+@dataclass(frozen=True, eq=False)
+class DetectorConfig:
+    """The detector.
+
+    Args:
+        convention: ``mosflm``, ``denzo``, ``adxv``, ``xds``, ``dials`` or ``custom``.
+        n_fast: Pixels along the fast axis.
+        n_slow: Pixels along the slow axis.
+        pixel_size_mm: Edge of the square pixels.
+        detector_size_mm: Edges (fast, slow) that the default beam centre halves; None: pixels times size.
+        distance_mm: Along the beam.
+        close_distance_mm: Along the detector normal; beats ``distance_mm`` when set.
+        beam_center_mm: X and Y as the convention defines them; None: its default.
+        near_point_mm: Default of the beam centre in the custom convention; None: the middle.
+        origin_pixels: ORGX and ORGY of XDS, counted from 1 at a pixel's centre; None: the middle.
+        pivot: ``beam`` or ``sample``; None: that of the convention.
+        rotation_deg: About the fixed laboratory axes x, then y, then z.
+        twotheta_deg: Swing about ``twotheta_axis``, after the rotation.
+        fast_axis: None: that of the convention, as for the next three.
+        slow_axis: Slow axis.
+        normal: Detector normal.
+        twotheta_axis: Axis of the swing.
+        point_pixel: Solid angle ``1/R^2`` instead of the pixel's.
+        curved: Pixels lie on a sphere around the sample.
+        thickness_um: Sensor thickness; 0: every photon counts.
+        attenuation_um: Depth in which the sensor stops all but 1/e; None: the thickness.
+        thickness_steps: Layers; None: two layers of half the thickness.
+        mask: True for pixels to be simulated ``(n_slow, n_fast)``; None: all.
+    """
+
+    convention: str = "mosflm"
+    n_fast: int = 1024
+    n_slow: int = 1024
+    pixel_size_mm: Scalar = 0.1
+    detector_size_mm: tuple[Scalar | None, Scalar | None] | None = None
+    distance_mm: Scalar = 100.0
+    close_distance_mm: Scalar | None = None
+    beam_center_mm: OptionalPair | None = None
+    near_point_mm: OptionalPair | None = None
+    origin_pixels: OptionalPair | None = None
+    pivot: Pivot | None = None
+    rotation_deg: Vector = (0.0, 0.0, 0.0)
+    twotheta_deg: Scalar = 0.0
+    fast_axis: Vector | None = None
+    slow_axis: Vector | None = None
+    normal: Vector | None = None
+    twotheta_axis: Vector | None = None
+    point_pixel: bool = False
+    curved: bool = False
+    thickness_um: Scalar = 0.0
+    attenuation_um: Scalar | None = None
+    thickness_steps: int | None = None
+    mask: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        check_numbers(self)
+        check_positive(self, "n_fast", "n_slow", "pixel_size_mm", "thickness_steps")
+        if self.n_fast * self.n_slow > MAX_PIXELS:
+            raise ConfigError(f"{self.n_fast} x {self.n_slow} pixels are more than {MAX_PIXELS}")
+        if self.convention not in CONVENTIONS:
+            raise ConfigError(f"convention is {self.convention!r}; one of {', '.join(CONVENTIONS)} is needed")
+        if self.pivot not in (None, "beam", "sample"):
+            raise ConfigError(f"pivot is {self.pivot!r}; beam or sample is needed")
+        if self.mask is not None and tuple(self.mask.shape) != (self.n_slow, self.n_fast):
+            raise ConfigError(f"the mask is {tuple(self.mask.shape)}, the detector {(self.n_slow, self.n_fast)}")
+
+
+@dataclass(frozen=True)
+class Roi:
+    """A rectangle of pixels, both ends included, counted from 0."""
+
+    fast_min: int
+    fast_max: int
+    slow_min: int
+    slow_max: int
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How the image is computed.
+
+    Args:
+        dtype: Of the image and of the trigonometry.
+        device: Where it is computed.
+        precision: ``mixed`` keeps scattering vectors, indices and their fractions in double precision
+            whatever the dtype; ``single`` does not, which is off by parts in a thousand.
+        compat: Reproduce the reference program, its defects included.
+        oversample: Subpixels along each edge; None: from the size of the crystal.
+        oversample_omega: Solid angle at every subpixel (compat; otherwise it always is).
+        oversample_polar: Polarization at every subpixel and source (compat).
+        oversample_thick: Absorption at every subpixel and layer (compat).
+        roi: Pixels to simulate; the others stay 0. None: all.
+        dmin_angstrom: Spacings below this are left out; 0: none.
+        block_steps: Sampling steps that are in memory at the same time.
+    """
+
+    dtype: torch.dtype = torch.float32
+    device: str = "cpu"
+    precision: Precision = "mixed"
+    compat: bool = False
+    oversample: int | None = None
+    oversample_omega: bool = False
+    oversample_polar: bool = False
+    oversample_thick: bool = False
+    roi: Roi | None = None
+    dmin_angstrom: Scalar = 0.0
+    block_steps: int = 2**19
+
+    def __post_init__(self) -> None:
+        check_numbers(self)
+        if self.dtype not in (torch.float32, torch.float64):
+            raise ConfigError(f"dtype is {self.dtype}; torch.float32 or torch.float64 is needed")
+        if self.precision not in ("mixed", "single"):
+            raise ConfigError(f"precision is {self.precision!r}; mixed or single is needed")
+        if self.oversample is not None:
+            check_positive(self, "oversample")
+        check_positive(self, "block_steps")
+
+    @property
+    def rules(self) -> Rules:
+        """The physics, or the reference program's rules."""
+        return REFERENCE if self.compat else PHYSICAL
+
+    @property
+    def phase_kind(self) -> TensorKind:
+        """Kind of geometry, scattering vectors and indices."""
+        single = self.precision == "single" and self.dtype == torch.float32
+        return TensorKind(torch.float32 if single else torch.float64, torch.device(self.device))
+
+    @property
+    def image_kind(self) -> TensorKind:
+        """Kind of trigonometry, factors and image."""
+        return TensorKind(self.dtype, torch.device(self.device))

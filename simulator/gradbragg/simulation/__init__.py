@@ -1,0 +1,1 @@
+"""From models to an image: what is sampled, in which blocks, and how it is weighted."""

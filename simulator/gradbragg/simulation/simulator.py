@@ -1,0 +1,161 @@
+"""The simulator: a crystal, a detector and a beam to an image."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from gradbragg.errors import BlankImageWarning
+from gradbragg.kernels.background import water_intensity
+from gradbragg.models.config import RunConfig
+from gradbragg.simulation.accumulate import Scene, Switches, physical_pixels, reference_pixels
+from gradbragg.simulation.interpolation_limit import first_miss
+from gradbragg.simulation.lattice import LatticeModel
+from gradbragg.simulation.plan import chosen_oversample, sampling_plan
+from gradbragg.simulation.rays import RayOptics
+from gradbragg.simulation.structure import structure_factors
+from gradbragg.units import MICROMETRE, Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gradbragg.models.beam import Beam
+    from gradbragg.models.crystal import Crystal, CrystalState
+    from gradbragg.models.detector import Detector
+
+_BLANK = "the crystal has no structure factor (default_F is 0 and no reflections are given): the image is blank"
+
+
+class Simulator:
+    """Simulates the diffraction image of a crystal.
+
+    Args:
+        crystal: The crystal.
+        detector: The detector; its convention sets the laboratory frame.
+        beam: The beam.
+        run: How to compute; None: the defaults.
+    """
+
+    def __init__(self, crystal: Crystal, detector: Detector, beam: Beam, run: RunConfig | None = None) -> None:
+        self.crystal = crystal
+        self.detector = detector
+        self.beam = beam
+        self.run_config = run if run is not None else RunConfig()
+
+    def run(self) -> Tensor:
+        """The expected photons in every pixel.
+
+        Everything is worked out from the values of the moment; nothing is kept between calls.
+
+        Returns:
+            Image ``(slow, fast)`` in the dtype of the run. Pixels outside the region of interest or under
+            the mask are 0.
+
+        Warns:
+            BlankImageWarning: The crystal has no structure factor. The image is 0 and still connected to
+                its inputs: their gradients are 0.
+        """
+        if not self.crystal.has_structure_factors():
+            warnings.warn(_BLANK, BlankImageWarning, stacklevel=2)
+        config = self.detector.config
+        pixels = self.rendered_pixels()
+        values = self._values(pixels)
+        if pixels.shape[0] != config.n_fast * config.n_slow:
+            blank = torch.zeros(config.n_fast * config.n_slow, dtype=values.dtype, device=values.device)
+            values = blank.index_copy(0, pixels, values)
+        return values.reshape(config.n_slow, config.n_fast)
+
+    def rendered_pixels(self) -> Tensor:
+        """Indices ``slow * n_fast + fast`` of the pixels inside the region of interest and the mask."""
+        config, roi = self.detector.config, self.run_config.roi
+        device = torch.device(self.run_config.device)
+        fast = torch.arange(config.n_fast, device=device)
+        slow = torch.arange(config.n_slow, device=device)
+        if roi is not None:
+            fast = fast[(fast >= roi.fast_min) & (fast <= roi.fast_max)]
+            slow = slow[(slow >= roi.slow_min) & (slow <= roi.slow_max)]
+        pixels = (slow[:, None] * config.n_fast + fast).reshape(-1)
+        if config.mask is not None:
+            pixels = pixels[config.mask.to(device).reshape(-1)[pixels] != 0]
+        return pixels
+
+    def scene(self, pixels: Tensor) -> Scene:
+        """Everything that the given pixels are computed from, from the values of the moment."""
+        run, rules = self.run_config, self.run_config.rules
+        kind, image_kind = run.phase_kind, run.image_kind
+        config = self.detector.config
+        frame = self.detector.convention
+        crystal = self.crystal.build_state(kind, rules, frame.spindle)
+        geometry = self.detector.geometry(kind, rules, self.beam.config.direction)
+        sources = self.beam.sources(kind, rules, frame)
+        layers = self.detector.layers(kind, rules)
+        wavelength = kind.scalar(self.beam.config.wavelength_angstrom)
+        oversample = chosen_oversample(run, crystal, geometry, wavelength)
+        optics = RayOptics(
+            geometry=geometry,
+            n_fast=config.n_fast,
+            layers=layers,
+            sources=sources,
+            K=kind.scalar(self.beam.config.polarization) if self.beam.config.polarized else None,
+            dmin=_unless_zero(run.dmin_angstrom, kind.scalar),
+            point_pixel=config.point_pixel,
+            rules=rules,
+            kind=image_kind,
+        )
+        background = _unless_zero(self.crystal.config.water_um, kind.scalar)
+        reuses = rules.phi_zero_reuses_previous and crystal.real.shape[0] > 1
+        scene = Scene(
+            optics=optics,
+            lattice=self._lattice(crystal),
+            plan=sampling_plan(oversample, sources, crystal, layers, kind),
+            flux=self.beam.photons_per_electron(kind).to(image_kind.dtype),
+            background=None if background is None else water_intensity(background * MICROMETRE).to(image_kind.dtype),
+            first_orientations=(crystal.before_phi, crystal.starts_at_zero) if reuses else None,
+            first_pixel=int(pixels[0]) if pixels.shape[0] else 0,
+            switches=Switches(run.oversample_omega, run.oversample_polar, run.oversample_thick),
+            block_steps=run.block_steps,
+        )
+        structure = scene.lattice.structure
+        if structure.interpolate and rules.interpolation_stops_at_first_miss:
+            limited = replace(structure, interpolate_before=first_miss(scene, pixels))
+            scene = replace(scene, lattice=replace(scene.lattice, structure=limited))
+        return scene
+
+    def _lattice(self, crystal: CrystalState) -> LatticeModel:
+        config, run = self.crystal.config, self.run_config
+        kind = run.image_kind
+        in_length = run.rules.spot_width_in_reciprocal_length and config.shape in ("gauss", "tophat")
+        return LatticeModel(
+            orientations=crystal.orientations,
+            cells=kind.scalar(crystal.cells),
+            shape=config.shape,
+            fudge=kind.scalar(config.fudge),
+            structure=structure_factors(config, crystal.cells, kind),
+            kind=kind,
+            spot_metric=kind.scalar(self.crystal.spot_metric(crystal.unrotated, run.phase_kind)) if in_length else None,
+        )
+
+    def _values(self, pixels: Tensor) -> Tensor:
+        """Photons of the given pixels, block by block.
+
+        Where gradients are wanted and there is more than one block, a block's intermediate tensors are not
+        kept: they are computed again when the backward pass comes to it.
+        """
+        run = self.run_config
+        scene = self.scene(pixels)
+        compute = reference_pixels if run.rules.factors_once_a_pixel else physical_pixels
+        blocks = torch.split(pixels, max(1, run.block_steps // scene.plan.steps))
+        if len(blocks) == 1 or not torch.is_grad_enabled():
+            return torch.cat([compute(scene, block) for block in blocks])
+        pieces = [checkpoint(compute, scene, block, use_reentrant=False, preserve_rng_state=False) for block in blocks]
+        return torch.cat(pieces)
+
+
+def _unless_zero(value: Scalar, promote: Callable[[Scalar], Tensor]) -> Tensor | None:
+    """The value as a tensor; None for a plain 0, which turns a feature off."""
+    return None if not isinstance(value, Tensor) and value == 0 else promote(value)
