@@ -28,7 +28,12 @@ def judge(captured: Captured) -> Judgement:
     A run is `complete` only if pytest ended by itself, its exit status agrees with the counts of its JUnit file,
     no test was in flight, and everything it printed was kept.
     """
-    faults = [*_ending_faults(captured), *_count_faults(captured), *_capture_faults(captured)]
+    faults = [
+        *_ending_faults(captured),
+        *_count_faults(captured),
+        *_capture_faults(captured),
+        *_start_faults(captured),
+    ]
     cause = captured.ending.cause
     if cause == "timeout":
         status: Status = "timeout"
@@ -41,7 +46,7 @@ def judge(captured: Captured) -> Judgement:
         faults.append("pytest was stopped from inside (exit code 2): pytest.exit or an interrupt within a test")
     else:
         status = "incomplete" if faults else "complete"
-    return Judgement(status, (*faults, *_pin_faults(captured)))
+    return Judgement(status, (*faults, *_change_faults(captured)))
 
 
 def _crashed(captured: Captured) -> bool:
@@ -108,19 +113,24 @@ def _capture_faults(captured: Captured) -> list[str]:
     return faults
 
 
-def _pin_faults(captured: Captured) -> list[str]:
-    faults = []
-    if any(event["event"] == "session_start" for event in captured.events):
-        for name, pin in captured.environment.pins.items():
-            if pin.at_start != pin.wanted:
-                faults.append(
-                    f"pin {name} did not hold at the start: wanted {_shown(pin.wanted)}, was {_shown(pin.at_start)}"
-                )
-    faults.extend(
+def _start_faults(captured: Captured) -> list[str]:
+    """Pins that the test process did not start with: the run is not the one that was asked for."""
+    if not any(event["event"] == "session_start" for event in captured.events):
+        return []
+    return [
+        f"pin {name} did not hold at the start: wanted {_shown(pin.wanted)}, was {_shown(pin.at_start)}"
+        for name, pin in captured.environment.pins.items()
+        if pin.at_start != pin.wanted
+    ]
+
+
+def _change_faults(captured: Captured) -> list[str]:
+    """Pins that a test changed: the run is whole, and says who did it."""
+    changes = (
         f"pin {event['name']} was changed to {_shown(event.get('value'))} by {event['nodeid']}"
         for event in lasting_pin_changes(captured)
     )
-    return list(dict.fromkeys(faults))
+    return list(dict.fromkeys(changes))
 
 
 def _shown(value: str | None) -> str:
