@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from gradbragg.errors import ConfigError
+from gradbragg.simulation.transforms import function_transform_active
 from gradbragg.units import TensorKind, plain_number
 
 if TYPE_CHECKING:
@@ -85,7 +87,13 @@ def recommended_oversample(crystal: CrystalState, geometry: DetectorGeometry, wa
 
 
 def chosen_oversample(run: RunConfig, crystal: CrystalState, geometry: DetectorGeometry, wavelength: Tensor) -> int:
-    """Subpixels along each edge: as set, or as recommended."""
+    """Subpixels along each edge: as set, or as recommended.
+
+    Raises:
+        ConfigError: The count is open and the values that it follows from cannot be looked at.
+    """
     if run.oversample is not None:
         return run.oversample
+    if function_transform_active():
+        raise ConfigError("under torch.func set RunConfig.oversample: the automatic count would depend on the input")
     return recommended_oversample(crystal, geometry, wavelength)

@@ -19,6 +19,7 @@ from gradbragg.simulation.lattice import LatticeModel
 from gradbragg.simulation.plan import chosen_oversample, sampling_plan
 from gradbragg.simulation.rays import RayOptics
 from gradbragg.simulation.structure import structure_factors
+from gradbragg.simulation.transforms import function_transform_active
 from gradbragg.units import MICROMETRE, Scalar
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Simulator:
             BlankImageWarning: The crystal has no structure factor. The image is 0 and still connected to
                 its inputs: their gradients are 0.
         """
-        if not self.crystal.has_structure_factors():
+        if not function_transform_active() and not self.crystal.has_structure_factors():
             warnings.warn(_BLANK, BlankImageWarning, stacklevel=2)
         config = self.detector.config
         pixels = self.rendered_pixels()
@@ -144,13 +145,14 @@ class Simulator:
         """Photons of the given pixels, block by block.
 
         Where gradients are wanted and there is more than one block, a block's intermediate tensors are not
-        kept: they are computed again when the backward pass comes to it.
+        kept: they are computed again when the backward pass comes to it. (Not under ``torch.func``, which has
+        no means for that.)
         """
         run = self.run_config
         scene = self.scene(pixels)
         compute = reference_pixels if run.rules.factors_once_a_pixel else physical_pixels
         blocks = torch.split(pixels, max(1, run.block_steps // scene.plan.steps))
-        if len(blocks) == 1 or not torch.is_grad_enabled():
+        if len(blocks) == 1 or not torch.is_grad_enabled() or function_transform_active():
             return torch.cat([compute(scene, block) for block in blocks])
         pieces = [checkpoint(compute, scene, block, use_reentrant=False, preserve_rng_state=False) for block in blocks]
         return torch.cat(pieces)
