@@ -29,7 +29,8 @@ def verify_folder(folder: Path) -> list[str]:
     """The faults of a sealed evidence folder; none for one that is whole and true.
 
     First the bytes: every file is there, with the size and hash of the manifest, and no other. Then the meaning: the
-    documents that follow from others (gradients, environment, status, criteria, summary) are derived again and compared.
+    documents that follow from others (gradients, environment, status, criteria, summary) are derived again and
+    compared.
     """
     try:
         manifest = Manifest.read(folder / "manifest.json")
@@ -106,7 +107,10 @@ def _verdict_faults(captured: Captured, manifest: Manifest, criteria: Criteria) 
         yield "the manifest's faults are not those that the files show"
     for said, found in zip(criteria.criteria, judge_criteria(captured, judgement).criteria, strict=False):
         if (said.id, said.met, said.measured) != (found.id, found.met, found.measured):
-            yield f"criteria.json: {said.id} says {said.met} with {said.measured}, the files give {found.met} with {found.measured}"
+            yield (
+                f"criteria.json: {said.id} says {said.met} with {said.measured}, "
+                f"the files give {found.met} with {found.measured}"
+            )
     if len(criteria.criteria) != len([asked for asked in captured.task.criteria if asked.check is not None]):
         yield "criteria.json: does not hold the criteria that were asked"
 

@@ -37,7 +37,8 @@ class _LazyGroup(click.Group):
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 nothing to report, 1 findings, 2 wrong usage, 3 the harness could not finish, 130 interrupted.",
+    epilog="Exit codes: 0 nothing to report, 1 findings, 2 wrong usage, "
+    "3 the harness could not finish, 130 interrupted.",
 )
 @click.version_option(__version__, prog_name="gradtriage")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

@@ -20,10 +20,8 @@ def init(select: tuple[str, ...], pyargs: bool) -> int:
     Without TEST: pytest's testpaths, else tests/. Files that exist are left as they are; reports/ is added to
     .gitignore where there is a git repository.
     """
-    if any(test.startswith("-") for test in select):
-        raise UsageError(
-            f"{next(test for test in select if test.startswith('-'))!r} is no test; options of pytest belong under 'args' in the plan"
-        )
+    if option := next((test for test in select if test.startswith("-")), None):
+        raise UsageError(f"{option!r} is no test; options of pytest belong under 'args' in the plan")
     try:
         written = write_starting_files(Path.cwd(), select, ("--pyargs",) if pyargs else ())
     except OSError as error:

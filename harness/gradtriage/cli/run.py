@@ -12,6 +12,8 @@ from gradtriage.run.phase import Outcome
 from gradtriage.run.seal import seal_all_abandoned
 from gradtriage.run.workflow import Blocked, Workflow, open_workflow, run_phases
 
+PYTEST_USAGE = 4  # pytest's own code for a command line that it cannot use
+
 
 @click.command(
     epilog="Example: gradtriage run plans/gradient-flow.yaml --phase A",
@@ -52,10 +54,9 @@ def _lines(workflow: Workflow, result: Outcome | Blocked) -> list[str]:
     if isinstance(result, Blocked):
         return [f"{title}: not run; it needs phase {result.needs}, whose criteria are not met"]
     lines = outcome_lines(title, result.folder, _relative(result.folder))
-    if result.ending.exit_code == 4:
-        lines.append(
-            f"  {workflow.path}: pytest could not use 'select' or 'args' of phase {result.phase.id}; see {_relative(result.folder)}/pytest.log"
-        )
+    if result.ending.exit_code == PYTEST_USAGE:
+        log = f"{_relative(result.folder)}/pytest.log"
+        lines.append(f"  {workflow.path}: phase {result.phase.id}: pytest cannot use its 'select' or 'args'; see {log}")
     return lines
 
 

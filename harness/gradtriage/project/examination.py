@@ -27,16 +27,18 @@ LITTLE_SPACE = 200 * 1024 * 1024
 # Asks the interpreter that will run the tests; a process of its own, since importing torch takes seconds.
 _PROBE = """
 import importlib.metadata as m, importlib.util as u, json, os, platform, sys
+names, pins = json.loads(sys.argv[1])
 def version(name):
     try: return m.version(name)
     except m.PackageNotFoundError: return None
 print(json.dumps({
-    "python": platform.python_version(), "version_info": sys.version_info[:2],
-    "packages": {name: version(name) for name in ("torch", "pytest", "pytest-xdist", "pytest-randomly", "pytest-random-order", "pytest-forked", "pytest-timeout")},
+    "python": platform.python_version(),
+    "packages": {name: version(name) for name in names},
     "plugin": u.find_spec("gradtriage") is not None,
-    "pins": {name: os.environ.get(name) for name in sys.argv[1:]},
+    "pins": {name: os.environ.get(name) for name in pins},
 }))
 """
+_ASKED_FOR = ("torch", "pytest", "pytest-randomly", "pytest-random-order", "pytest-forked")
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,13 @@ def _test_interpreter(project: Project, pins: Mapping[str, str | None]) -> Itera
 
 def _ask(python: str, env: dict[str, str], root: Path, pins: list[str]) -> dict[str, Any]:
     done = subprocess.run(
-        [python, "-c", _PROBE, *pins], env=env, cwd=root, capture_output=True, text=True, timeout=120, check=True
+        [python, "-c", _PROBE, json.dumps([_ASKED_FOR, pins])],
+        env=env,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
     )
     return json.loads(done.stdout.strip().splitlines()[-1])  # type: ignore[no-any-return]
 

@@ -16,6 +16,14 @@ from gradtriage.evidence.redaction import looks_secret
 from gradtriage.model.plan import PytestChunk
 from gradtriage.model.settings import Project
 
+# Prints the version of gradtriage that is installed there; fails on the assertion where pytest is not.
+_PROBE = """
+from importlib.util import find_spec
+assert find_spec("pytest")
+from importlib.metadata import version
+print(version("gradtriage"))
+"""
+
 
 @dataclass(frozen=True)
 class Interpreter:
@@ -41,10 +49,9 @@ def interpreter(project: Project) -> Interpreter:
     if named is None:
         return Interpreter(sys.executable, has_plugin=True)
     path = str(project.root / named) if (project.root / named).exists() else named
-    probe = "import importlib.util as u; assert u.find_spec('pytest'); from importlib.metadata import version; print(version('gradtriage'))"
     try:
         done = subprocess.run(
-            [path, "-c", probe], capture_output=True, text=True, timeout=60, cwd=project.root, check=False
+            [path, "-c", _PROBE], capture_output=True, text=True, timeout=60, cwd=project.root, check=False
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise UsageError(
@@ -71,7 +78,8 @@ def plugin_path(python: Interpreter) -> Iterator[dict[str, str]]:
 def pytest_command(python: Interpreter, chunk: PytestChunk, capture: Path) -> list[str]:
     """The command that runs a chunk and leaves its capture in a folder."""
     return [
-        python.path, "-u", "-m", "pytest", "-p", "gradtriage", f"--gradtriage-dir={capture}", f"--junitxml={capture / 'pytest.xml'}",
+        python.path, "-u", "-m", "pytest", "-p", "gradtriage",
+        f"--gradtriage-dir={capture}", f"--junitxml={capture / 'pytest.xml'}",
         *chunk.args, *chunk.select,
     ]  # fmt: skip
 

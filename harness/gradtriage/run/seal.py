@@ -44,7 +44,8 @@ def seal(partial: PartialFolder, ending: Ending) -> Path:
             if attempt == 1 and error.errno in _FULL and partial.release_reserve():
                 continue
             raise EvidenceError(
-                f"{partial.path}: cannot be completed: {error.strerror or error}; nothing captured is lost, free space and run `gradtriage verify {partial.path}`"
+                f"{partial.path}: cannot be completed: {error.strerror or error}; nothing captured is lost, free "
+                f"space and run `gradtriage verify {partial.path}`"
             ) from error
     raise AssertionError("unreachable")
 

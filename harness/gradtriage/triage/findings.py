@@ -39,9 +39,11 @@ def _blank(captured: Captured) -> Finding | None:
             return Finding(
                 f"The loss is exactly 0, and so {'is its gradient' if n == 1 else f'are all {n} gradients'}",
                 "Primary: the output that the loss is made of is zero everywhere (or its terms cancel to the bit). "
-                "Secondary: the gradients are zero as a consequence. They are zeros and not missing, so autograd reached every "
+                "Secondary: the gradients are zero as a consequence. They are zeros and not missing, so autograd "
+                "reached every "
                 "parameter; whether the path carries the right values cannot be seen while a factor on it is zero.",
-                "Find the factor that makes the output zero: run the same test with each suspect input at a non-zero value.",
+                "Find the factor that makes the output zero: run the same test with each suspect input at a non-zero "
+                "value.",
             )
     return None
 
@@ -63,7 +65,8 @@ def _contrast(captured: Captured) -> Finding | None:
             f"The same {n} gradient{'s are' if n > 1 else ' is'} zero with `{_parameters(zero[key])}` "
             f"and non-zero with `{_parameters(alive[key])}`",
             "Both cases run the same test function, and in one of them autograd brings a gradient to every parameter. "
-            "What makes the gradients of the other zero is the argument in which the two differ, not a cut in the path.",
+            "What makes the gradients of the other zero is the argument in which the two differ, not a cut in the "
+            "path.",
             "Give the failing case the input that the passing one has, or make the missing input an error.",
         )
     return None
@@ -75,7 +78,8 @@ def _not_finite(captured: Captured) -> Finding | None:
         return None
     return Finding(
         f"{_counted(bad)} not finite: {_names(bad)}",
-        "A NaN in a gradient is born at a singular point of some backward formula (a root, a logarithm or a division at zero, "
+        "A NaN in a gradient is born at a singular point of some backward formula (a root, a logarithm or a division "
+        "at zero, "
         "also in the branch of a `where` that was not taken) and then spreads to everything before it.",
         "Look for the first operation whose backward is not finite.",
     )
@@ -89,8 +93,10 @@ def _vacuous(captured: Captured) -> Finding | None:
         return None
     tests = list(dict.fromkeys(_test(named.record.nodeid) for named in empty))
     return Finding(
-        f"{len(tests)} gradient check{'s' if len(tests) > 1 else ''} compared zero with zero: {', '.join(f'`{t}`' for t in tests[:5])}",
-        "Analytic and numeric derivative are both exactly zero, so the check passes whatever the backward formula is. It proves nothing.",
+        f"{len(tests)} gradient check{'s' if len(tests) > 1 else ''} compared zero with zero: "
+        f"{', '.join(f'`{t}`' for t in tests[:5])}",
+        "Analytic and numeric derivative are both exactly zero, so the check passes whatever the backward formula "
+        "is. It proves nothing.",
         "Check at inputs where the derivative is not zero.",
     )
 
@@ -102,8 +108,10 @@ def _dead_output(captured: Captured) -> Finding | None:
         if record.kind not in GRADCHECKS and statuses == {"zero"} and record.loss != 0:
             shown = "no scalar" if record.loss is None else f"{record.loss:.6g}"
             return Finding(
-                f"All {len(record.gradients)} gradients of `{_test(record.nodeid)}` are exactly zero, the loss is {shown}",
-                "Autograd reached every parameter, and the derivative it found is zero: a saturated or piecewise constant operation, "
+                f"All {len(record.gradients)} gradients of `{_test(record.nodeid)}` are exactly zero, the loss is "
+                f"{shown}",
+                "Autograd reached every parameter, and the derivative it found is zero: a saturated or piecewise "
+                "constant operation, "
                 "a factor that is zero, or a loss that does not depend on the parameters.",
                 "Change one parameter by hand and see whether the loss moves.",
             )
@@ -116,7 +124,8 @@ def _missing(captured: Captured) -> Finding | None:
         return None
     return Finding(
         f"{_counted(missing)} missing: {_names(missing)}",
-        "Autograd has no path from the loss to these tensors although they require grad: the value was taken out of the graph on the "
+        "Autograd has no path from the loss to these tensors although they require grad: the value was taken out of "
+        "the graph on the "
         "way (`.item()`, `.detach()`, `torch.tensor(...)`, NumPy, `no_grad`), or the loss does not use them.",
         "Follow each tensor from the test to the loss and look where `requires_grad` becomes False.",
     )
@@ -129,7 +138,8 @@ def _some_zero(captured: Captured) -> Finding | None:
             return Finding(
                 f"{len(zero)} of {len(record.gradients)} gradients of `{_test(record.nodeid)}` are exactly zero: "
                 + ", ".join(f"`{name}`" for name in zero[:8]),
-                "The others are not, so the loss is alive. Either it does not depend on these parameters here, or their path ends in a "
+                "The others are not, so the loss is alive. Either it does not depend on these parameters here, or "
+                "their path ends in a "
                 "zero factor or a saturated operation.",
                 "Change one of them by hand and see whether the loss moves.",
             )
@@ -142,7 +152,8 @@ def _raised(captured: Captured) -> Finding | None:
         return None
     first = raised[0]
     return Finding(
-        f"{len(raised)} gradient computation{'s' if len(raised) > 1 else ''} raised, first {first.raised} in `{_test(first.nodeid)}`",
+        f"{len(raised)} gradient computation{'s' if len(raised) > 1 else ''} raised, first {first.raised} in "
+        f"`{_test(first.nodeid)}`",
         f"It was raised at {first.where.file}:{first.where.line}; the log holds the message.",
         "Read the message in pytest.log.",
     )
@@ -153,11 +164,14 @@ def _nothing_wrong(captured: Captured) -> Finding:
     if not records:
         return Finding(
             "No gradient was computed in this run",
-            "No test called `backward`, `autograd.grad`, `gradcheck` or one of their kin, so nothing can be said about gradients.",
+            "No test called `backward`, `autograd.grad`, `gradcheck` or one of their kin, so nothing can be said "
+            "about gradients.",
         )
     return Finding(
-        f"Every one of {len(captured.named)} gradients in {len(records)} computation{'s' if len(records) > 1 else ''} is finite and non-zero",
-        "That they are there does not make them right: only a comparison with differences, as `gradcheck` does it, can show that.",
+        f"Every one of {len(captured.named)} gradients in {len(records)} "
+        f"computation{'s' if len(records) > 1 else ''} is finite and non-zero",
+        "That they are there does not make them right: only a comparison with differences, as `gradcheck` does it, "
+        "can show that.",
     )
 
 
