@@ -4,8 +4,11 @@ A process that is killed loses nothing that it had written, and a disk that is f
 writer counts what it could not write and says so (`lost`) as soon as it can write again.
 """
 
+# ruff: noqa: ANN401 - what JSON can hold
+
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -90,10 +93,8 @@ class EventWriter:
             if self.lost and self._append(encode({"event": "lost", "time": time.time(), "count": self.lost})):
                 self.lost = 0
             if self._descriptor is not None:
-                try:
+                with contextlib.suppress(OSError):
                     os.close(self._descriptor)
-                except OSError:
-                    pass
                 self._descriptor = None
 
     def _append(self, data: bytes) -> bool:

@@ -6,17 +6,12 @@ whether there is anything to do and nothing else; all the rest is imported when 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
-
-if TYPE_CHECKING:
-    from pytest import Config, Parser, PytestPluginManager
 
 _NAMES = ("gradtriage", "gradtriage.plugin")
 
 
-def pytest_addoption(parser: Parser) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds the two options that ask for the capture."""
     group = parser.getgroup("gradtriage", "capture of gradients")
     group.addoption(
@@ -33,7 +28,7 @@ def pytest_addoption(parser: Parser) -> None:
     )
 
 
-def pytest_plugin_registered(plugin: object, plugin_name: str, manager: PytestPluginManager) -> None:
+def pytest_plugin_registered(plugin: object, plugin_name: str, manager: pytest.PytestPluginManager) -> None:
     """Keeps pytest from registering this module twice: by its entry point's name and by its own."""
     if getattr(plugin, "__name__", None) != __name__:
         return
@@ -43,25 +38,25 @@ def pytest_plugin_registered(plugin: object, plugin_name: str, manager: PytestPl
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: Config) -> None:
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Starts the capture before the first conftest is imported, and torch with it."""
     _start_if_asked(early_config)
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_configure(config: Config) -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Starts the capture where the plugin was loaded too late for the hook above (in xdist's workers)."""
     _start_if_asked(config)
 
 
-def _start_if_asked(config: Config) -> None:
+def _start_if_asked(config: pytest.Config) -> None:
     if _asked_for(config):
         from gradtriage.plugin.start import start
 
         start(config)
 
 
-def _asked_for(config: Config) -> bool:
+def _asked_for(config: pytest.Config) -> bool:
     for options in (getattr(config, "known_args_namespace", None), config.option):
         if getattr(options, "gradtriage", False) or getattr(options, "gradtriage_dir", None) is not None:
             return True

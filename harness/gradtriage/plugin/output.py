@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest import Config
+    import pytest
 
 FOLDER = ".gradtriage"
 REQUEST_SCHEMA = "gradtriage.request/1"
 
 
-def wanted_folder(config: Config) -> tuple[Path, bool]:
+def wanted_folder(config: pytest.Config) -> tuple[Path, bool]:
     """The absolute output folder, and whether it is the project's own (else the runner's)."""
     sent = getattr(config, "workerinput", {}).get("gradtriage")
     if sent is not None:

@@ -1,5 +1,7 @@
 """What one of pytest's reports says, as the fields of an event."""
 
+# ruff: noqa: ANN401 - values of any type come by here
+
 from __future__ import annotations
 
 import os
@@ -7,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest import TestReport
+    import pytest
 
 _MESSAGE_LIMIT = 2000
 
 
-def phase_event(report: TestReport, exception: str | None, root: Path) -> dict[str, Any]:
+def phase_event(report: pytest.TestReport, exception: str | None, root: Path) -> dict[str, Any]:
     """The fields of a `phase` event.
 
     Args:

@@ -1,33 +1,23 @@
 """The hooks of one captured pytest session: what happened, test by test, as events that are on disk at once."""
 
+# ruff: noqa: ANN401 - values of any type come by here
+
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from gradtriage.evidence.events import Event, EventWriter, merge_gradients, read_events
+from gradtriage.evidence.events import EventWriter, merge_gradients, read_events
 from gradtriage.plugin import phases
 from gradtriage.plugin.output import OwnFolder, wanted_folder, wanted_pins
 from gradtriage.plugin.pins import PinWatch
 from gradtriage.plugin.snapshot import snapshot
 from gradtriage.plugin.summary import summary_lines
-from gradtriage.probe import install, sinks
-
-if TYPE_CHECKING:
-    from pytest import (
-        CallInfo,
-        CollectReport,
-        Collector,
-        Config,
-        Item,
-        Session,
-        TerminalReporter,
-        TestReport,
-    )
+from gradtriage.probe import install
 
 _ERRORS_PER_PLACE = 20
 
@@ -39,7 +29,7 @@ class CaptureSession:
     outcome of a test.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.root: Path = config.rootpath
         self.worker: str | None = None
@@ -80,7 +70,7 @@ class CaptureSession:
     # pytest's side: the session
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self, session: Session) -> None:
+    def pytest_sessionstart(self) -> None:
         """Opens the stream."""
         with self._swallow("sessionstart"):
             self._controller = self.config.pluginmanager.has_plugin("dsession")
@@ -103,13 +93,13 @@ class CaptureSession:
             node.workerinput["gradtriage"] = {"folder": str(self._writer.folder), "own": self._own is not None}
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: Session, exitstatus: int) -> None:
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Writes how the session ended and what the environment is by now."""
         with self._swallow("sessionfinish"):
             taken = snapshot(self._pins.snapshot(), with_packages=False)
             self._write("session_finish", exit_status=int(exitstatus), snapshot=taken)
 
-    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Says where the gradients are and which tests have suspicious ones."""
         with self._swallow("summary"):
             if self._busy is not None:
@@ -133,7 +123,9 @@ class CaptureSession:
     # pytest's side: collection
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_make_collect_report(self, collector: Collector) -> Generator[None, CollectReport, CollectReport]:
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
         """Names the file for gradients that are computed while it is imported; checks the pins after it."""
         before, self._nodeid = self._nodeid, collector.nodeid.split("::")[0]
         try:
@@ -147,7 +139,7 @@ class CaptureSession:
         return report
 
     @pytest.hookimpl(trylast=True)
-    def pytest_collection_finish(self, session: Session) -> None:
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Lists what will run."""
         with self._swallow("collection"):
             if not self._controller:
@@ -156,7 +148,7 @@ class CaptureSession:
     # pytest's side: one test
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: Item) -> Generator[None, object, object]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Marks start and end; a test that took its process or session with it has no end."""
         self._nodeid = item.nodeid
         self._calls.pop(item.nodeid, None)
@@ -170,7 +162,9 @@ class CaptureSession:
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self, item: Item, call: CallInfo[None]) -> Generator[None, TestReport, TestReport]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Notes the exception's type, which the report does not keep, and checks the pins after each phase."""
         report = yield
         with self._swallow("makereport"):
@@ -181,7 +175,7 @@ class CaptureSession:
             self._report_pins(item.nodeid, call.when)
         return report
 
-    def pytest_runtest_logreport(self, report: TestReport) -> None:
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Writes the outcome of a phase."""
         with self._swallow("logreport"):
             if not self._controller:
@@ -224,5 +218,3 @@ class CaptureSession:
             with contextlib.suppress(Exception):
                 self.error(place, error)
 
-
-__all__ = ["CaptureSession", "Event", "sinks"]

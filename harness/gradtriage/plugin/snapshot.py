@@ -53,7 +53,7 @@ def installed_packages() -> dict[str, str]:
     found: dict[str, str] = {}
     for entry in dict.fromkeys(sys.path):
         try:
-            names = os.listdir(entry or ".")
+            names = [path.name for path in Path(entry or ".").iterdir()]
         except OSError:
             continue
         for name in names:
@@ -70,7 +70,7 @@ def _imported_torch() -> ModuleType | None:
 
 
 def torch_settings(packages: dict[str, str]) -> dict[str, Any]:
-    """torch's version and settings; the installed version alone while torch is not imported."""
+    """The version and settings of torch; the installed version alone while torch is not imported."""
     torch = _imported_torch()
     if torch is None:
         return {"version": packages.get("torch"), "imported": False}

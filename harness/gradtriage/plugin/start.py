@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from gradtriage.plugin.session import CaptureSession
 
-if TYPE_CHECKING:
-    from pytest import Config
-
 _STARTED = pytest.StashKey[CaptureSession]()
 
 
-def start(config: Config) -> None:
+def start(config: pytest.Config) -> None:
     """Registers the session's hooks and hangs the probe into torch; the second call does nothing."""
     if _STARTED in config.stash:
         return

@@ -1,11 +1,13 @@
 """`backward` and `autograd.grad`: which tensors a call is about, and the gradient that each got from it."""
 
+# ruff: noqa: ANN401, SLF001 - values of any type come by; torch's private state is what is probed
+
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -13,9 +15,11 @@ from gradtriage.probe.frames import Stack
 from gradtriage.probe.graph import graph_leaves
 from gradtriage.probe.interception import settled
 from gradtriage.probe.names import Names
-from gradtriage.probe.sinks import Sink
-from gradtriage.probe.statistics import Summary, reading, summaries, unwrapped
+from gradtriage.probe.statistics import Summary, reading, stored_values, summaries, unwrapped
 from gradtriage.probe.visible import look
+
+if TYPE_CHECKING:
+    from gradtriage.probe.sinks import Sink
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -41,9 +45,12 @@ def loss_of(roots: Sequence[Any]) -> dict[str, Any]:
         if not isinstance(root, torch.Tensor):
             return {"loss": None, "loss_status": "unknown"}
         root = unwrapped(root)
-        if root.numel() != 1 or root.is_complex() or root.device.type == "meta":
-            return {"loss": None, "loss_status": "non-scalar" if root.numel() != 1 else "unreadable"}
-        total += root.item()
+        if root.numel() != 1 or root.is_complex():
+            return {"loss": None, "loss_status": "complex" if root.is_complex() else "non-scalar"}
+        try:
+            total += stored_values(root)[0].item()
+        except Exception:  # noqa: BLE001 - fake tensors and foreign types refuse in ways of their own
+            return {"loss": None, "loss_status": "unreadable"}
     if not roots:
         return {"loss": None, "loss_status": "none"}
     if not math.isfinite(total):
@@ -117,7 +124,7 @@ class BackwardCall(WatchedCall):
             if id(leaf) in self._reached and not _told_by_grad(leaf):
                 self._hooks[id(leaf)] = _Listener(leaf)
 
-    def record(self, result: Any, raised: str | None) -> dict[str, Any]:
+    def record(self, result: Any, raised: str | None) -> dict[str, Any]:  # noqa: ARG002 - it returns nothing
         """The gradient that each leaf got, whatever `.grad` held before."""
         heard = {identity: listener.stop() for identity, listener in self._hooks.items()}
         gradients = [
@@ -133,7 +140,7 @@ class BackwardCall(WatchedCall):
 
 def _told_by_grad(leaf: torch.Tensor) -> bool:
     """Whether `.grad` after the call is this call's contribution."""
-    return leaf.is_leaf and leaf._grad is None and not leaf._post_accumulate_grad_hooks  # type: ignore[attr-defined]
+    return leaf.is_leaf and leaf._grad is None and not leaf._post_accumulate_grad_hooks
 
 
 class _Listener:
@@ -145,7 +152,7 @@ class _Listener:
         self._leaf = leaf
         self._before = leaf._backward_hooks
         self._told: Summary | None = None
-        self._handle = leaf.register_hook(self._hear)
+        self._handle: Any = leaf.register_hook(self._hear)  # type: ignore[no-untyped-call]
 
     def _hear(self, gradient: torch.Tensor) -> None:
         try:
@@ -180,7 +187,7 @@ class GradCall(WatchedCall):
         self.loss = loss_of(self._outputs)
         self._outputs = []
         view = look(stack, {id(tensor) for tensor in self._inputs})
-        keys = self._keys or [None] * len(self._inputs)
+        keys: Sequence[str | None] = self._keys or [None] * len(self._inputs)
         self._names = [names.give(view.name(t) or key) for t, key in zip(self._inputs, keys, strict=True)]
 
     def record(self, result: Any, raised: str | None) -> dict[str, Any]:

@@ -19,6 +19,16 @@ _INNER_FRAMES = 12
 # (`pytest.raises(Error, function)`) may stand between a test and its own code
 _RUNNERS = ("python.py", "fixtures.py", "runner.py", "unittest.py", "doctest.py", "main.py", "pathlib.py")
 
+# code without a file of its own: of torch.fx, of the import system, of decorators
+_GENERATED = (
+    "<eval_with_key>",
+    "<frozen ",
+    "<@beartype",
+    "<attrs generated",
+    "<__array_function__",
+    "<lambdifygenerated",
+)
+
 USER, LIBRARY, MACHINERY, RUNNER = "user", "library", "machinery", "runner"
 
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep  # noqa: PTH120, PTH100
@@ -37,7 +47,7 @@ def kind_of(filename: str) -> str:
 
 def _classified(filename: str) -> str:
     parts = filename.replace("\\", "/").split("/")
-    if filename.startswith((_TORCH, _OURS)) or filename.startswith("<frozen ") or "functorch" in parts:
+    if filename.startswith((_TORCH, _OURS, *_GENERATED)) or "functorch" in parts:
         return MACHINERY
     if "pluggy" in parts:
         return RUNNER

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 from gradtriage.probe import sinks
 
@@ -30,8 +31,9 @@ def detach(sink: sinks.Sink) -> None:
         return
     if _HOOK in sys.meta_path:
         sys.meta_path.remove(_HOOK)
-    patches = sys.modules.get("gradtriage.probe.patches")
-    if patches is not None:
+    if "gradtriage.probe.patches" in sys.modules:
+        from gradtriage.probe import patches
+
         patches.remove()
 
 
@@ -57,7 +59,10 @@ class _TorchImport:
         self._searching = False
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002 - as `importlib` calls it
+        target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
         if fullname != "torch" or self._searching:
             return None
@@ -71,11 +76,11 @@ class _TorchImport:
         return spec
 
     def _follow(self, spec: ModuleSpec) -> None:
-        loader = spec.loader
-        execute = loader.exec_module  # type: ignore[union-attr]
+        loader: Any = spec.loader
+        execute = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
-            del loader.exec_module  # type: ignore[union-attr]
+            del loader.exec_module
             execute(module)
             if self in sys.meta_path:
                 sys.meta_path.remove(self)
@@ -83,7 +88,7 @@ class _TorchImport:
 
         try:
             # on the instance, so that the loader is the one that torch would have had, and stays it
-            loader.exec_module = exec_module  # type: ignore[union-attr]
+            loader.exec_module = exec_module
         except AttributeError as error:
             sink = sinks.current()
             if sink is not None:

@@ -4,6 +4,8 @@ A watched call is told before it runs and after it returned or raised; what the 
 the sink, and the call goes through as if nobody had looked.
 """
 
+# ruff: noqa: ANN401, SLF001 - values of any type come by; torch's private state is what is probed
+
 from __future__ import annotations
 
 import functools

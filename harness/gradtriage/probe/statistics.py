@@ -3,6 +3,8 @@
 Callers hold `reading()`: no gradient is recorded, no mode of the code under test sees the operations.
 """
 
+# ruff: noqa: SLF001 - torch's private state is what is probed
+
 from __future__ import annotations
 
 import contextlib
@@ -11,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+
+from gradtriage.probe.attributes import attributes
 
 Summary = dict[str, Any]
 
@@ -57,6 +61,7 @@ def _is_quick(gradient: torch.Tensor) -> bool:
     return (
         gradient.device.type == "cpu"
         and gradient.dtype in _EXACT_ON_CPU
+        and not gradient.is_nested
         and not torch._C._functorch.is_functorch_wrapped_tensor(gradient)
     )
 
@@ -68,7 +73,7 @@ def _small(gradient: torch.Tensor) -> Summary:
         values = gradient.tolist()
     else:
         values = gradient.reshape(-1).tolist()
-    return {**_figures(values), **_form(gradient)}
+    return {**_figures(values), **form_of(gradient)}
 
 
 def _figures(values: Sequence[float]) -> Summary:
@@ -120,7 +125,7 @@ def _batched(gradients: list[torch.Tensor]) -> list[Summary]:
     for gradient, norm, peak, nonzero in zip(gradients, read, read[len(norms) :], counts, strict=False):
         if math.isfinite(norm) and math.isfinite(peak) and (norm > 0.0 or peak == 0.0):
             figures = _counted(gradient.numel(), gradient.numel() - nonzero, 0, 0, norm, peak)
-            found.append({**figures, **_form(gradient)})
+            found.append({**figures, **form_of(gradient)})
         else:
             found.append(summary(gradient))
     return found
@@ -130,11 +135,11 @@ def summary(gradient: torch.Tensor) -> Summary:
     """The figures of one gradient of whatever kind; what cannot be read is said in `unread`."""
     try:
         plain = unwrapped(gradient)
-        values, hidden = _stored_values(plain)
-        return {**figures_of(values, hidden), **_form(plain)}
+        values, hidden = stored_values(plain)
+        return {**figures_of(values, hidden), **form_of(plain)}
     except Exception as error:  # noqa: BLE001 - foreign tensor types fail in foreign ways
         unread = {**_counted(0, 0, 0, 0, None, None), "max_abs": None, "unread": type(error).__name__}
-        return {**unread, **_form(gradient)}
+        return {**unread, **form_of(gradient)}
 
 
 def figures_of(values: torch.Tensor, hidden_zeros: int = 0) -> Summary:
@@ -173,13 +178,12 @@ def unwrapped(tensor: torch.Tensor) -> torch.Tensor:
     return tensor
 
 
-def _stored_values(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
+def stored_values(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
     """A dense tensor of the entries that are stored, and how many zeros are not."""
-    if tensor.device.type == "meta":
-        raise TypeError("a meta tensor has no values")
+    if tensor.device.type == "meta" or type(tensor).__name__ == "FakeTensor":
+        raise TypeError("a meta or fake tensor has no values")
     if tensor.is_nested:
-        values = tensor.values() if tensor.layout is torch.jagged else _flat(tensor.unbind())
-        return values, 0
+        return (tensor.values() if tensor.layout is torch.jagged else _flat(tensor.unbind())), 0
     if tensor.layout is torch.sparse_coo:
         values = tensor.coalesce()._values()
     elif tensor.layout is torch.strided:
@@ -199,29 +203,31 @@ def _without_dispatch(tensor: torch.Tensor) -> torch.Tensor:
     """The plain tensor inside a subclass, without running the subclass's own `__torch_dispatch__`."""
     if type(tensor) in _PLAIN or type(tensor).__torch_dispatch__ is torch._C._disabled_torch_dispatch_impl:
         return tensor
-    flatten = getattr(type(tensor), "__tensor_flatten__", None)
-    if flatten is not None:
-        names, _ = flatten(tensor)
-        if len(names) == 1:
-            return _without_dispatch(getattr(tensor, names[0]))
+    inner: list[torch.Tensor] = [held for _, held in attributes(tensor) if type(held) in _PLAIN]
+    inner = [held for held in inner if held.shape == tensor.shape]
+    if len(inner) == 1:
+        return inner[0]
     with torch._C._DisableTorchDispatch():
-        return tensor.detach().as_subclass(torch.Tensor).clone()
+        # wrapper subclasses have no memory of their own, and reading it anyway ends the process
+        if not inner and tensor.untyped_storage().data_ptr():
+            return tensor.detach().as_subclass(torch.Tensor).clone()
+    raise TypeError("a wrapper of other tensors has no values of its own")
 
 
 def _absent(leaf: torch.Tensor) -> Summary:
-    return {**_counted(0, 0, 0, 0, None, None), "status": "none", "max_abs": None, **_form(leaf)}
+    return {**_counted(0, 0, 0, 0, None, None), "status": "none", "max_abs": None, **form_of(leaf)}
 
 
-def _form(tensor: torch.Tensor) -> Summary:
+def form_of(tensor: torch.Tensor) -> Summary:
     """Number of entries, shape, dtype and device."""
     try:
         numel, shape = int(tensor.numel()), list(map(int, tensor.shape))
     except Exception:  # noqa: BLE001 - ragged shapes are refused in several ways
-        numel, shape = _ragged_form(tensor)
+        numel, shape = _ragged(tensor)
     return {"numel": numel, "shape": shape, "dtype": str(tensor.dtype)[6:], "device": str(tensor.device)}
 
 
-def _ragged_form(tensor: torch.Tensor) -> tuple[int, list[int]]:
+def _ragged(tensor: torch.Tensor) -> tuple[int, list[int]]:
     """Of a nested tensor: the ragged dimension is -1."""
     shape = []
     for dimension in range(tensor.dim()):

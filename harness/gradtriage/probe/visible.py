@@ -4,6 +4,8 @@ Attributes are read from instance dictionaries and slots, containers by the meth
 themselves: no property, `__getattr__`, `__iter__` or `__eq__` of the code under test ever runs.
 """
 
+# ruff: noqa: ANN401 - values of any type come by here
+
 from __future__ import annotations
 
 import functools
@@ -14,8 +16,6 @@ from types import (
     CodeType,
     FrameType,
     FunctionType,
-    GetSetDescriptorType,
-    MemberDescriptorType,
     MethodType,
     ModuleType,
 )
@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 
+from gradtriage.probe.attributes import attributes, bases
 from gradtriage.probe.frames import Stack, namespace
 from gradtriage.probe.names import key_name, loop_targets
 
@@ -65,6 +66,9 @@ _CLOSED = {
 _MODULE_PRIVATE = set(torch.nn.Module().__dict__) | {"_forward_pre_hooks_with_kwargs", "_non_persistent_buffers_set"}
 
 Rank = tuple[int, int, int, int]
+# by identity; the code is kept so that no other gets its id
+_globals_used: dict[int, tuple[CodeType, tuple[str, ...]]] = {}
+
 _NAMELESS: Rank = (2, 0, 0, 0)
 _Waiting = tuple[Any, str, int, int, bool]
 
@@ -108,14 +112,41 @@ def look(stack: Stack, wanted: set[int]) -> View:
     frames = [*stack.own, *stack.libraries]
     for order, frame in enumerate(frames):
         poor = loop_targets(frame.f_code)
-        start = [(value, name, 0, name in poor) for name, value in namespace(frame).items()]
+        # pytest's rewritten assertions and comprehensions have variables of their own: `@py_assert1`, `.0`
+        start = [(value, name, 0, name in poor) for name, value in namespace(frame).items() if name.isidentifier()]
         _gather(view, _search(start, seen), order, wanted, collect=order < len(stack.own))
-    if stack.own:
-        test_module = stack.own[0].f_globals
-        if id(test_module) not in seen:
-            names = [(value, name, 0, False) for name, value in list(test_module.items()) if name[:2] != "__"]
-            _gather(view, _search(names, seen), len(frames), wanted, collect=True)
+    for frame in stack.own:
+        names = [(frame.f_globals[name], name, 0, False) for name in used_globals(frame) if name in frame.f_globals]
+        _gather(view, _search(names, seen), len(frames), wanted, collect=True)
     return view
+
+
+def used_globals(frame: FrameType) -> tuple[str, ...]:
+    """The module-level variables that the frame's code refers to, itself or through functions of the same module.
+
+    A tensor that another test of the module uses is none that this one could have expected a gradient for.
+    """
+    known = _globals_used.get(id(frame.f_code))
+    if known is None:
+        module = frame.f_globals
+        found: dict[str, None] = {}
+        waiting = [frame.f_code]
+        outer = module.get(frame.f_code.co_qualname.partition(".")[0])
+        methods = vars(outer) if type(outer) is type else {}
+        codes = {id(frame.f_code)}
+        while waiting:
+            code = waiting.pop()
+            below = [constant for constant in code.co_consts if type(constant) is CodeType]
+            for name in code.co_names:
+                value = module.get(name, methods.get(name))
+                if name in module and type(value) is not FunctionType:
+                    found[name] = None
+                elif type(value) is FunctionType and value.__globals__ is module:
+                    below.append(value.__code__)
+            waiting.extend(inner for inner in below if id(inner) not in codes)
+            codes.update(map(id, below))
+        known = _globals_used[id(frame.f_code)] = frame.f_code, tuple(found)
+    return known[1]
 
 
 def _gather(
@@ -161,7 +192,7 @@ def _search(
 
 def _kind_of(cls: type) -> int:
     """How to search a value of a class that is not in the table."""
-    mro = type.__dict__["__mro__"].__get__(cls)
+    mro = bases(cls)
     if torch.Tensor in mro:
         return _TENSOR
     if torch.nn.Module in mro:
@@ -225,16 +256,3 @@ def _module_members(module: Any, name: str) -> Iterator[tuple[Any, str, int, int
     for key, child in members.items():
         if key not in _MODULE_PRIVATE:
             yield child, f"{prefix}{key}", 1, _MODULE
-
-
-def attributes(value: object) -> Iterator[tuple[str, Any]]:
-    """The attributes that an object itself holds, from its dictionary and its slots, past any descriptor."""
-    for cls in type.__dict__["__mro__"].__get__(type(value)):
-        for attribute, member in list(cls.__dict__.items()):
-            if type(member) is MemberDescriptorType:
-                try:
-                    yield attribute, member.__get__(value)
-                except AttributeError:
-                    continue
-            elif attribute == "__dict__" and type(member) is GetSetDescriptorType:
-                yield from list(member.__get__(value).items())
