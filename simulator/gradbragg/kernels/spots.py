@@ -35,5 +35,6 @@ def gauss_factor(Q: Tensor, cells: Tensor, fudge: Tensor) -> Tensor:
 
 
 def tophat_factor(Q: Tensor, cells: Tensor, fudge: Tensor) -> Tensor:
-    """``Na Nb Nc`` where ``fudge Q < 0.3969``, else 0."""
-    return torch.where(fudge * Q < TOPHAT_RADIUS, cells.prod(-1), 0.0)
+    """``Na Nb Nc`` where ``fudge Q < 0.3969``, else 0; its gradient with respect to Q is 0 and there."""
+    radius = fudge * Q
+    return torch.where(radius < TOPHAT_RADIUS, cells.prod(-1), 0.0 * radius)
