@@ -2,10 +2,10 @@
 
 import dataclasses
 
-import gradbragg as gb
 import pytest
 import torch
 
+import gradbragg as gb
 from tests.support.simulator.richardson import agrees, derivative
 from tests.support.simulator.tolerances import GRADIENT
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gradbragg.cli import main
 
+from gradbragg.cli import main
 from tests.support.simulator.images import DATA
 from tests.support.simulator.tolerances import GOLDEN
 

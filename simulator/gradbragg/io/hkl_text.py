@@ -52,7 +52,7 @@ def _line_rows(path: str | Path, text: str) -> list[Row]:
         except ValueError:
             raise FileError(path, f"{line.strip()[:60]!r} is not h k l F", number) from None
         if len(hkl) != 3 or not all(x.is_integer() for x in hkl) or not math.isfinite(F):
-            raise FileError(path, f"{line.strip()[:60]!r}: whole h k l and a finite F are needed", number)
+            raise FileError(path, f"{line.strip()[:60]!r}: whole h k l and a finite F are needed on a line", number)
         rows.append((int(hkl[0]), int(hkl[1]), int(hkl[2]), F))
     return rows
 

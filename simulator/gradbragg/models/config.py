@@ -57,6 +57,22 @@ def check_positive(config: object, *names: str) -> None:
                 raise ConfigError(f"{name} is {number}; a value above 0 is needed")
 
 
+def check_directions(config: object, *names: str) -> None:
+    """Refuse plain vectors of length 0, and vectors that have not three entries.
+
+    Raises:
+        ConfigError: One of the named fields is no direction.
+    """
+    for name in names:
+        vector = getattr(config, name)
+        if vector is None:
+            continue
+        if len(vector) != 3:
+            raise ConfigError(f"{name} has {len(vector)} entries; three are needed")
+        if all(isinstance(x, (int, float)) and x == 0 for x in vector):
+            raise ConfigError(f"{name} is 0 0 0; a direction is needed")
+
+
 def check_angles_close(alpha: float, beta: float, gamma: float) -> None:
     """Refuse cell angles, in degrees, that no cell can have.
 
@@ -132,6 +148,7 @@ class CrystalConfig:
         check_numbers(self)
         check_positive(self, "cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma", "n_cells")
         check_positive(self, "phi_steps", "mosaic_domains")
+        check_directions(self, "spindle_axis")
         if self.shape not in ("square", "round", "gauss", "tophat"):
             raise ConfigError(f"shape is {self.shape!r}; one of square, round, gauss, tophat is needed")
         cell = (self.cell_a, self.cell_b, self.cell_c, self.cell_alpha, self.cell_beta, self.cell_gamma)
@@ -198,6 +215,7 @@ class BeamConfig:
     def __post_init__(self) -> None:
         check_numbers(self)
         check_positive(self, "wavelength_angstrom", "hdiv_steps", "vdiv_steps", "dispersion_steps")
+        check_directions(self, "direction", "polarization_axis")
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,6 +275,7 @@ class DetectorConfig:
     def __post_init__(self) -> None:
         check_numbers(self)
         check_positive(self, "n_fast", "n_slow", "pixel_size_mm", "thickness_steps")
+        check_directions(self, "fast_axis", "slow_axis", "twotheta_axis")
         if self.n_fast * self.n_slow > MAX_PIXELS:
             raise ConfigError(f"{self.n_fast} x {self.n_slow} pixels are more than {MAX_PIXELS}")
         if self.convention not in CONVENTIONS:

@@ -1,6 +1,7 @@
 """The tables of automatic choices."""
 
 import pytest
+
 from gradbragg.flags.automatic import PhiSteps, Sampling, mosaic_domains, phi_steps, sampling
 
 RULE = [
@@ -44,7 +45,13 @@ def test_what_is_left_open_of_a_rotation_is_completed(known, want):
 
 @pytest.mark.parametrize(
     ("known", "want"),
-    [((None, None), (1, 0.0)), ((None, 0.0), (1, 0.0)), ((None, 0.5), (10, 0.5)), ((7, None), (1, 0.0)), ((7, 0.5), (7, 0.5))],
+    [
+        ((None, None), (1, 0.0)),
+        ((None, 0.0), (1, 0.0)),
+        ((None, 0.5), (10, 0.5)),
+        ((7, None), (1, 0.0)),
+        ((7, 0.5), (7, 0.5)),
+    ],
 )
 def test_mosaic_domains_need_a_spread(known, want):
     assert mosaic_domains(*known) == want

@@ -1,4 +1,5 @@
 import pytest
+
 from gradbragg.flags.help_text import help_text
 from gradbragg.flags.table import FLAGS
 

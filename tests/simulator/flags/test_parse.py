@@ -1,4 +1,5 @@
 import pytest
+
 from gradbragg import FlagWarning, UnsupportedError, UsageError
 from gradbragg.flags.parse import lenient_number, lenient_whole, parse
 from gradbragg.flags.table import FLAGS
@@ -53,7 +54,9 @@ def test_a_line_that_cannot_be_used_is_an_error_that_says_why(line, message):
         parse(line.split())
 
 
-@pytest.mark.parametrize("flag", [flag for flag in FLAGS if flag.status in ("later", "integer images")], ids=lambda f: f.name)
+@pytest.mark.parametrize(
+    "flag", [flag for flag in FLAGS if flag.status in ("later", "integer images")], ids=lambda f: f.name
+)
 def test_a_flag_that_is_not_available_yet_is_an_error(flag):
     with pytest.raises(UnsupportedError, match="is not supported yet"):
         parse([flag.name, *["1"] * flag.args])
@@ -104,7 +107,9 @@ def test_where_the_reference_program_crashes_compat_says_so():
         parse(["--compat", "-detector_abs"])
 
 
-@pytest.mark.parametrize(("text", "number"), [("1e2x", 100.0), ("-.5", -0.5), ("x1", 0.0), ("", 0.0), ("inf", float("inf"))])
+@pytest.mark.parametrize(
+    ("text", "number"), [("1e2x", 100.0), ("-.5", -0.5), ("x1", 0.0), ("", 0.0), ("inf", float("inf"))]
+)
 def test_lenient_numbers_are_those_that_the_text_begins_with(text, number):
     assert lenient_number(text) == number
 

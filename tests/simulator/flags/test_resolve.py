@@ -1,8 +1,9 @@
 """Flags and headers to configurations."""
 
-import gradbragg as gb
 import pytest
 import torch
+
+import gradbragg as gb
 from gradbragg.flags.resolve import resolve
 
 BASE = "-cell 100 -default_F 1 "

@@ -2,10 +2,10 @@
 
 import functools
 
-import gradbragg as gb
 import pytest
 import torch
 
+import gradbragg as gb
 from tests.support.simulator.images import BEAM, CRYSTAL, DETECTOR, TRICLINIC, changed, configs, simulate
 from tests.support.simulator.richardson import agrees, derivative
 from tests.support.simulator.tolerances import GRADIENT
@@ -169,9 +169,7 @@ def test_every_entry_of_the_reflection_table_gets_its_gradient(interpolate):
     origin = (-12, -13, -14)
     parts = changed(configs(TRICLINIC), CRYSTAL, interpolate=interpolate)
     x = F.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(
-        loss(parts, CRYSTAL, "reflections", gb.ReflectionTable(x, origin)), x
-    )
+    (gradient,) = torch.autograd.grad(loss(parts, CRYSTAL, "reflections", gb.ReflectionTable(x, origin)), x)
 
     place = tuple(int(i) for i in (gradient.abs() == gradient.abs().max()).nonzero()[0])
 

@@ -1,14 +1,14 @@
 """Places where a careless formula gives NaN or Inf: each value and gradient is finite there, and right."""
 
-import gradbragg as gb
 import pytest
 import torch
+
+import gradbragg as gb
 from gradbragg.kernels.absorption import capture_fraction
 from gradbragg.kernels.grating import grating
 from gradbragg.kernels.polarization import polarization_factor
 from gradbragg.kernels.rotation import axis_rotation, unit
 from gradbragg.kernels.sphere import sphere_transform
-
 from tests.support.simulator.images import BEAM, CRYSTAL, DETECTOR, changed, configs, simulate
 
 
@@ -84,7 +84,9 @@ def test_no_absorption_captures_nothing_with_the_right_slope():
 def test_a_rotation_by_0_has_the_cross_product_as_its_slope():
     axis = torch.tensor([0.0, 0.6, 0.8], dtype=torch.float64)
     v = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
-    slopes = torch.autograd.functional.jacobian(lambda t: axis_rotation(axis, t) @ v, torch.zeros((), dtype=torch.float64))
+    slopes = torch.autograd.functional.jacobian(
+        lambda t: axis_rotation(axis, t) @ v, torch.zeros((), dtype=torch.float64)
+    )
     assert torch.allclose(slopes, torch.linalg.cross(axis, v), atol=1e-15)
 
 

@@ -2,10 +2,10 @@
 
 import dataclasses
 
-import gradbragg as gb
 import pytest
 import torch
 
+import gradbragg as gb
 from tests.support.simulator.images import BEAM, CRYSTAL, DETECTOR, RUN, TRICLINIC, changed, configs, simulate
 from tests.support.simulator.tolerances import ROUNDING
 

@@ -3,10 +3,10 @@ import math
 import gemmi
 import pytest
 import torch
-from gradbragg.kernels.cell import cell_volume, dual_vectors, reciprocal_vectors, stretched_real_vectors
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from gradbragg.kernels.cell import cell_volume, dual_vectors, reciprocal_vectors, stretched_real_vectors
 from tests.support.simulator.tolerances import ROUNDING
 
 CELLS = {

@@ -2,14 +2,14 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gradbragg.kernels.absorption import capture_fraction
 from gradbragg.kernels.background import water_intensity
 from gradbragg.kernels.polarization import polarization_factor
 from gradbragg.kernels.rotation import axis_rotation, fixed_axes_rotation, unit
 from gradbragg.kernels.solid_angle import solid_angle
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.support.simulator.tolerances import ROUNDING
 
 X, Y, Z = torch.eye(3, dtype=torch.float64)

@@ -3,11 +3,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gradbragg.kernels.grating import grating, nearest_index
 from gradbragg.kernels.sphere import round_factor, sphere_transform
 from gradbragg.kernels.spots import gauss_factor, squared_distance, squared_reciprocal_distance, tophat_factor
-from hypothesis import given
-from hypothesis import strategies as st
 
 ONE = torch.ones((), dtype=torch.float64)
 
@@ -32,7 +33,9 @@ def test_the_squared_grating_has_a_mean_of_N_over_a_period(N):
 
 
 def test_the_sphere_transform_has_its_first_zero_where_tan_x_is_x():
-    assert sphere_transform(torch.tensor(4.493409457909064**2, dtype=torch.float64)).item() == pytest.approx(0, abs=1e-15)
+    assert sphere_transform(torch.tensor(4.493409457909064**2, dtype=torch.float64)).item() == pytest.approx(
+        0, abs=1e-15
+    )
 
 
 def test_a_round_crystal_peaks_at_its_share_of_the_cells():

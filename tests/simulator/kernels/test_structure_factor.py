@@ -1,10 +1,11 @@
-import gradbragg as gb
 import pytest
 import torch
-from gradbragg.kernels.structure_factor import lagrange_weights, table_entries, tricubic_entries
-from gradbragg.simulation.structure import StructureFactors
 from hypothesis import given
 from hypothesis import strategies as st
+
+import gradbragg as gb
+from gradbragg.kernels.structure_factor import lagrange_weights, table_entries, tricubic_entries
+from gradbragg.simulation.structure import StructureFactors
 
 
 def cubic(h, k, l):  # noqa: E741

@@ -1,8 +1,9 @@
 """Sources and strength of the beam."""
 
-import gradbragg as gb
 import pytest
 import torch
+
+import gradbragg as gb
 from gradbragg.rules import REFERENCE
 from gradbragg.units import TensorKind
 

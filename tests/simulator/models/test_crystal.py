@@ -2,9 +2,10 @@
 
 import dataclasses
 
-import gradbragg as gb
 import pytest
 import torch
+
+import gradbragg as gb
 from gradbragg.rules import REFERENCE
 from gradbragg.units import TensorKind
 
@@ -38,9 +39,7 @@ def test_phi_steps_are_taken_at_their_left_edges():
     assert phi.tolist() == pytest.approx([3.0, 3.5, 4.0, 4.5])
 
 
-@pytest.mark.parametrize(
-    ("start", "want"), [(0.0, [1.0, 0.5, 1.0]), (-0.5, [-0.5, -0.5, 0.5]), (2.0, [2.0, 2.5, 3.0])]
-)
+@pytest.mark.parametrize(("start", "want"), [(0.0, [1.0, 0.5, 1.0]), (-0.5, [-0.5, -0.5, 0.5]), (2.0, [2.0, 2.5, 3.0])])
 def test_in_the_reference_program_phi_0_takes_the_step_before_it(start, want):
     config = dataclasses.replace(CONFIG, phi_start_deg=start, osc_deg=1.5, phi_steps=3)
     phi = torch.rad2deg(gb.Crystal(config).phi_angles(TensorKind(), REFERENCE))

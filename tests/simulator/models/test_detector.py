@@ -3,9 +3,10 @@
 import dataclasses
 import math
 
-import gradbragg as gb
 import pytest
 import torch
+
+import gradbragg as gb
 from gradbragg.models.conventions import CONVENTIONS
 from gradbragg.models.detector import pixel_positions
 from gradbragg.rules import PHYSICAL, REFERENCE
@@ -61,7 +62,9 @@ def test_conventions_are_orthonormal_frames(name):
 
 @pytest.mark.parametrize("pivot", ["beam", "sample"])
 def test_a_pivot_keeps_its_promise_under_rotation(pivot):
-    turned = dataclasses.replace(SMALL, convention="custom", pivot=pivot, rotation_deg=(3.0, 5.0, -7.0), twotheta_deg=0.0)
+    turned = dataclasses.replace(
+        SMALL, convention="custom", pivot=pivot, rotation_deg=(3.0, 5.0, -7.0), twotheta_deg=0.0
+    )
     if pivot == "beam":
         assert spot_mm(turned) == pytest.approx(spot_mm(dataclasses.replace(SMALL, convention="custom")), abs=1e-9)
     else:
@@ -71,7 +74,9 @@ def test_a_pivot_keeps_its_promise_under_rotation(pivot):
 
 
 def test_a_close_distance_beats_the_distance():
-    g = gb.Detector(dataclasses.replace(SMALL, convention="xds", close_distance_mm=80.0, rotation_deg=(0.0, 20.0, 0.0))).geometry()
+    g = gb.Detector(
+        dataclasses.replace(SMALL, convention="xds", close_distance_mm=80.0, rotation_deg=(0.0, 20.0, 0.0))
+    ).geometry()
     assert g.close_distance.item() == pytest.approx(0.08, abs=1e-15)
     assert g.distance.item() == pytest.approx(0.08 / math.cos(math.radians(20)), abs=1e-12)
 
@@ -79,7 +84,9 @@ def test_a_close_distance_beats_the_distance():
 def test_the_reported_distance_follows_the_swing_but_not_in_the_reference_program():
     config = dataclasses.replace(SMALL, convention="xds", twotheta_deg=20.0)
     assert gb.Detector(config).geometry(rules=REFERENCE).distance.item() == pytest.approx(0.1)
-    assert gb.Detector(config).geometry(rules=PHYSICAL).distance.item() == pytest.approx(0.1 / math.cos(math.radians(20)))
+    assert gb.Detector(config).geometry(rules=PHYSICAL).distance.item() == pytest.approx(
+        0.1 / math.cos(math.radians(20))
+    )
 
 
 @pytest.mark.parametrize("length", [2.0, 0.9999999])

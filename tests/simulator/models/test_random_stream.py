@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from gradbragg.kernels.rotation import fixed_axes_rotation
 from gradbragg.models.random_stream import UniformStream, draw_turn, random_misset_deg, turn_matrix
 

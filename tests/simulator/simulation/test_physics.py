@@ -2,11 +2,11 @@
 
 import math
 
-import gradbragg as gb
 import numpy as np
 import pytest
 import torch
 
+import gradbragg as gb
 from tests.support.simulator.images import (
     BEAM,
     CRYSTAL,

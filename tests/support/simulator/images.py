@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-import gradbragg as gb
 import torch
+
+import gradbragg as gb
 
 DATA = Path(__file__).parents[2] / "simulator" / "data"
 

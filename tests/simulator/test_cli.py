@@ -1,0 +1,138 @@
+"""The command, from its line to its files."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from gradbragg.cli import main
+
+SMALL = ["-cell", "100", "-default_F", "100", "-N", "5", "-detpixels", "16", "-oversample", "1"]
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_an_image_and_a_preview_are_written(capsys):
+    assert main([*SMALL, "-floatfile", "a.bin", "--png", "a.png"]) == 0
+    image = np.fromfile("a.bin", np.float32)
+    assert image.size == 256
+    with Image.open("a.png") as preview:
+        assert preview.size == (16, 16)
+    out, err = capsys.readouterr()
+    assert "wrote a.bin" in out
+    assert "wrote a.png" in out
+    assert f"{image.max():.6g}" in out
+    assert err == ""
+
+
+def test_the_raw_image_has_the_reference_programs_default_name():
+    assert main(SMALL) == 0
+    assert np.fromfile("floatimage.bin", np.float32).size == 256
+
+
+def test_many_runs_in_one_process_are_independent():
+    assert main([*SMALL, "-floatfile", "1.bin"]) == 0
+    assert main([*SMALL, "--compat", "-xds", "-mosaic", "1", "-floatfile", "2.bin"]) == 0
+    assert main([*SMALL, "-floatfile", "3.bin"]) == 0
+    first, second, third = (np.fromfile(f"{i}.bin", np.float32) for i in (1, 2, 3))
+    assert np.array_equal(first, third)
+    assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "message"),
+    [
+        (["-cell", "100"], 2, "no structure factors, the image would be blank"),
+        (["--compat", "-cell", "100"], 9, "no structure factors"),
+        (["--compat", "-default_F", "1"], 9, "no unit cell"),
+        ([*SMALL, "-nonsense"], 2, "unknown flag -nonsense"),
+        ([*SMALL, "-hkl", "nowhere.hkl"], 1, "nowhere.hkl: cannot be read"),
+        (["--compat", *SMALL, "-hkl", "nowhere.hkl"], 9, "nowhere.hkl: cannot be read"),
+        ([*SMALL, "-floatfile", "no/such/folder.bin"], 1, "cannot be written"),
+        ([*SMALL, "-noisefile", "a.img"], 2, "-noisefile is not supported yet"),
+        ([*SMALL, "-fluence", "1e300", "-N", "100000"], 1, "are not finite"),
+        ([*SMALL, "-beam_vector", "0", "0", "0"], 2, "direction is 0 0 0; a direction is needed"),
+    ],
+)
+def test_an_error_is_one_line_and_a_code(argv, code, message, capsys):
+    assert main(argv) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.search(message, err)
+    assert err.startswith("gradbragg: error: ")
+    assert err.count("\n") == 1
+
+
+def test_debug_shows_where_an_error_came_from(capsys):
+    assert main(["-cell", "100", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_flag_without_effect_warns_and_goes_on(capsys):
+    assert main([*SMALL, "-coherent", "-xds", "-Xbeam", "1"]) == 0
+    err = capsys.readouterr().err
+    assert "gradbragg: warning: -coherent has no effect\n" in err
+    assert "gradbragg: warning: -Xbeam has no effect in the xds convention" in err
+
+
+def test_help_and_version(capsys):
+    assert main(["--help"]) == 0
+    assert "--compat" in capsys.readouterr().out
+    assert main(["--version"]) == 0
+    assert re.match(r"gradbragg \d+\.\d+", capsys.readouterr().out)
+    assert main([]) == 2
+    assert "usage" in capsys.readouterr().out
+
+
+def test_the_module_runs_as_a_command():
+    done = subprocess.run([sys.executable, "-m", "gradbragg", *SMALL], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "max_I" in done.stdout
+
+
+NUMBER = st.one_of(st.floats(-10, 200), st.sampled_from([0.0, -1.0, 90.0, 1e-3, 1e6])).map(lambda x: f"{x:.6g}")
+COUNT = st.integers(-2, 4).map(str)
+PIECES = st.one_of(
+    st.tuples(
+        st.sampled_from(
+            ["-lambda", "-distance", "-close_distance", "-pixel", "-phi", "-osc", "-phistep", "-mosaic", "-polar", "-twotheta", "-detector_rotx", "-fudge", "-dmin", "-water", "-flux", "-exposure", "-beamsize", "-Xbeam", "-ORGX", "-detector_thick", "-detector_abs", "-dispersion", "-divergence", "-hdivrange", "-hdivstep", "-samplesize", "-default_F", "-detsize"]
+        ),
+        NUMBER,
+    ),
+    st.tuples(
+        st.sampled_from(
+            ["-N", "-Na", "-phisteps", "-mosaic_domains", "-mosaic_seed", "-oversample", "-dispsteps", "-hdivsteps", "-detector_thicksteps"]
+        ),
+        COUNT,
+    ),
+    st.tuples(
+        st.sampled_from(
+            ["-xds", "-adxv", "-dials", "-denzo", "-round_xtal", "-gauss_xtal", "-tophat_spots", "-nopolar", "-point_pixel", "-curved_det", "-oversample_omega", "-oversample_thick", "-square_div", "-interpolate"]
+        )
+    ),
+    st.tuples(st.sampled_from(["-beam_vector", "-fdet_vector", "-odet_vector", "-misset"]), NUMBER, NUMBER, NUMBER),
+)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=st.lists(PIECES, max_size=6), compat=st.booleans())
+def test_a_line_gives_a_finite_image_or_an_error_and_never_a_traceback(pieces, compat):
+    # small enough to be quick whatever is drawn
+    argv = ["-cell", "50", "-default_F", "10", *(word for piece in pieces for word in piece)]
+    argv += ["-detpixels", "3", *(["--compat"] if compat else []), "-floatfile", "out.bin"]
+    sizes = {"-samplesize", "-phistep", "-hdivstep"} & set(argv)
+    if sizes or "-oversample" not in argv:
+        argv += ["-oversample", "1"]
+
+    code = main(argv)
+
+    if code == 0:
+        assert np.isfinite(np.fromfile("out.bin", np.float32)).all()
