@@ -20,7 +20,7 @@ from gradtriage.triage.judgement import judge
 
 REQUIRED = (
     "command.txt", "pytest.log", "pytest.xml", "exit_code.txt", "gradients.json", "environment.json", "criteria.json",
-    "summary.md", "events.jsonl", "task.json", "ending.json",
+    "summary.md", "task.json", "ending.json",
 )  # fmt: skip
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 
@@ -69,17 +69,35 @@ def _file_faults(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _meaning_faults(folder: Path, manifest: Manifest) -> list[str]:
-    try:
-        captured = read_captured(folder)
-        criteria = Criteria.read(folder / "criteria.json")
-    except DocumentError as error:
-        return [str(error)]
     checks: list[Callable[[Captured, Manifest, Criteria], Iterator[str]]] = [
+        _manifest_faults,
         _source_faults,
         _verdict_faults,
         _summary_faults,
     ]
-    return [fault for check in checks for fault in check(captured, manifest, criteria)]
+    try:
+        captured = read_captured(folder)
+        criteria = Criteria.read(folder / "criteria.json")
+        return [fault for check in checks for fault in check(captured, manifest, criteria)]
+    except (DocumentError, UnicodeDecodeError) as error:
+        return [str(error)]
+    except OSError as error:
+        return [f"{Path(str(error.filename or folder)).name}: {error.strerror or error}"]
+
+
+def _manifest_faults(captured: Captured, manifest: Manifest, criteria: Criteria) -> Iterator[str]:
+    """What the manifest repeats from the documents that were there before it."""
+    del criteria
+    task = captured.task
+    repeated = {
+        "initiative": (manifest.initiative, task.initiative),
+        "phase": (manifest.phase, task.phase),
+        "stamp": (manifest.stamp, task.stamp),
+        "start": (manifest.start, task.start),
+        "end": (manifest.end, captured.ending.end),
+        "in_flight": (manifest.in_flight, list(captured.in_flight)),
+    }
+    yield from (f"manifest.json: {name} is not what the files say" for name, (a, b) in repeated.items() if a != b)
 
 
 def _source_faults(captured: Captured, manifest: Manifest, criteria: Criteria) -> Iterator[str]:
@@ -105,13 +123,16 @@ def _verdict_faults(captured: Captured, manifest: Manifest, criteria: Criteria) 
         yield f"the manifest says {manifest.status}, the files say {judgement.status}"
     if list(judgement.faults) != manifest.faults:
         yield "the manifest's faults are not those that the files show"
-    for said, found in zip(criteria.criteria, judge_criteria(captured, judgement).criteria, strict=False):
-        if (said.id, said.met, said.measured) != (found.id, found.met, found.measured):
+    derived = judge_criteria(captured, judgement).criteria
+    for said, found in zip(criteria.criteria, derived, strict=False):
+        if (said.id, said.text, said.check) != (found.id, found.text, found.check):
+            yield f"criteria.json: {said.id} is not the criterion that was asked"
+        elif strict_json(to_json(said.model_dump())) != strict_json(to_json(found.model_dump())):
             yield (
                 f"criteria.json: {said.id} says {said.met} with {said.measured}, "
                 f"the files give {found.met} with {found.measured}"
             )
-    if len(criteria.criteria) != len([asked for asked in captured.task.criteria if asked.check is not None]):
+    if len(criteria.criteria) != len(derived):
         yield "criteria.json: does not hold the criteria that were asked"
 
 

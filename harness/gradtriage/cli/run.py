@@ -32,7 +32,8 @@ def run(plan: Path, phases: tuple[str, ...], quiet: bool, json_file: str | None)
     <reports>/phase_<id>/<STAMP>/. Exit code 0: every criterion of every phase is met.
     """
     workflow = open_workflow(plan, phases, Path.cwd())
-    for folder in seal_all_abandoned(workflow.plan.reports_folder(workflow.project.root)):
+    reports = workflow.plan.reports_folder(workflow.project.root)
+    for folder in seal_all_abandoned(reports, lambda error: click.echo(f"gradtriage: {error}", err=True)):
         click.echo(f"sealed what a killed run had left: {_relative(folder)}", err=True)
     to_stdout = json_file == "-"
     echo = None if quiet else (sys.stderr.buffer if to_stdout else sys.stdout.buffer)

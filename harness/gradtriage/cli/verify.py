@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from gradtriage.errors import UsageError
+from gradtriage.errors import GradTriageError, UsageError
 from gradtriage.evidence.folder import is_alive, partial_folders, sealed_folders
 from gradtriage.model.document import to_json
 from gradtriage.run.seal import seal_all_abandoned
@@ -24,14 +24,15 @@ def verify(folder: Path, as_json: bool) -> int:
     derived again and compared. A partial folder whose runner was killed is sealed first, as interrupted.
     """
     below = folder.parent if folder.name.endswith(".partial") else folder
-    sealed = seal_all_abandoned(below)
+    failures: list[GradTriageError] = []
+    sealed = seal_all_abandoned(below, failures.append)
     running = [partial.path for partial in partial_folders(below) if is_alive(partial)]
     if folder.name.endswith(".partial"):
         folders = [path for path in sealed if path.name == folder.name.removeprefix(".").removesuffix(".partial")]
         running = [path for path in running if path.name == folder.name]
     else:
         folders = [folder] if (folder / "manifest.json").exists() else sealed_folders(folder)
-    if not folders and not running:
+    if not folders and not running and not failures:
         raise UsageError(f"{folder}: holds no evidence; give a folder <reports>/phase_<id>/<STAMP> or one above it")
     faults = {str(path): verify_folder(path) for path in folders}
     if as_json:
@@ -43,7 +44,9 @@ def verify(folder: Path, as_json: bool) -> int:
         )
     else:
         _show(faults, sealed, running)
-    return int(any(faults.values()))
+    for failure in failures:
+        click.echo(f"gradtriage: {failure}", err=True)
+    return max([int(any(faults.values())), *(failure.exit_code for failure in failures)])
 
 
 def _show(faults: dict[str, list[str]], sealed: list[Path], running: list[Path]) -> None:

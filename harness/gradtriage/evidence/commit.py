@@ -1,5 +1,6 @@
 """The commit that is checked out, and whether the working tree differs from it."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -36,7 +37,10 @@ def _from_top(root: Path, folder: Path) -> str:
 
 def _git(root: Path, *args: str) -> str | None:
     try:
-        done = subprocess.run(["git", *args], cwd=root, capture_output=True, text=True, timeout=60, check=False)
+        # no optional locks: looking at the tree must not get into the way of a git command of the user's
+        done = subprocess.run(
+            ["git", "--no-optional-locks", *args], cwd=root, capture_output=True, timeout=60, check=False
+        )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout if done.returncode == 0 else None
+    return os.fsdecode(done.stdout) if done.returncode == 0 else None

@@ -44,6 +44,8 @@ def environment_document(
             name: {"wanted": wanted, "at_start": _seen(name, starts, wanted), "at_end": _seen(name, ends, wanted)}
             for name, wanted in pins.items()
         },
+        # null in a pin is "unset", and "nobody saw" where this says false
+        "seen": {"start": bool(starts), "end": bool(ends)},
         **{name: value for name, value in first.items() if name not in known},
     }
 

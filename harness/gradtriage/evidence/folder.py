@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ RUNNING_SCHEMA = "gradtriage.running/1"
 # A reserve that is given up when the disk is full, so that what was captured can still be sealed.
 RESERVE = ".reserve"
 RESERVE_BYTES = 512 * 1024
+_MOVING_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -130,15 +132,25 @@ def sealed_folders(reports: Path) -> list[Path]:
 def is_alive(partial: PartialFolder) -> bool:
     """Whether the runner of a partial folder still lives.
 
-    A folder from another host counts as alive: only that host can tell.
+    A folder from another host counts as alive: only that host can tell. So does one that was touched a moment ago and
+    says nothing of its runner: that runner is just moving in, or out.
     """
     try:
         running = strict_json((partial.path / RUNNING).read_bytes())
+    except FileNotFoundError:
+        return _age(partial.path) < _MOVING_SECONDS
     except (OSError, ValueError):
         return False
     if not isinstance(running, dict) or running.get("host") != socket.gethostname():
         return isinstance(running, dict) and running.get("host") is not None
     return _is_process(running)
+
+
+def _age(folder: Path) -> float:
+    try:
+        return abs(time.time() - folder.stat().st_mtime)
+    except OSError:
+        return 0.0
 
 
 def child_of(partial: PartialFolder) -> tuple[str, int] | None:

@@ -63,10 +63,12 @@ def read_junit(path: Path) -> JUnit:
     """
     cases: list[JUnitCase] = []
     seconds, rebuilt = 0.0, None
+    if path.is_symlink() or (path.exists() and not path.is_file()):  # opening a pipe would wait for ever
+        raise DocumentError(f"{path.name}: is no regular file")
     try:
         for _, element in iterparse(path, events=("end",), forbid_dtd=True):
             if element.tag == "testcase":
-                cases.append(_case(TestCase.fromelem(element)))
+                cases.append(_case(TestCase.fromelem(element)))  # type: ignore[no-untyped-call]
                 element.clear()
             elif element.tag == "property" and element.get("name") == REBUILT:
                 rebuilt = element.get("value")
@@ -77,7 +79,7 @@ def read_junit(path: Path) -> JUnit:
         raise DocumentError(f"{path.name}: is missing") from None
     except OSError as error:
         raise DocumentError(f"{path.name}: {error.strerror or error}") from error
-    except ET.ParseError as error:
+    except (ET.ParseError, LookupError) as error:  # the latter for an encoding that nobody knows
         raise DocumentError(f"{path.name}: not whole XML: {error}") from error
     except (defusedxml.DefusedXmlException, ValueError) as error:
         raise DocumentError(f"{path.name}: refused: {type(error).__name__} (a JUnit file needs no entities)") from error
@@ -129,12 +131,15 @@ def rebuild_junit(events: Iterable[dict[str, Any]], reason: str) -> str:
                 "done": True,
             }
     suite = TestSuite("pytest")
-    suite.add_property(REBUILT, reason)
+    suite.add_property(REBUILT, _xml_text(reason))
     suite.add_testcases([_rebuilt_case(nodeid, entry) for nodeid, entry in outcomes.items()])
     suite.time = round((last or 0) - (first or 0), 3)
     xml = JUnitXml("pytest tests")
     xml.add_testsuite(suite)
-    return ET.tostring(xml._elem, encoding="unicode", xml_declaration=True)  # noqa: SLF001 - its own tostring is untyped
+    # as bytes, since the declaration of a text would name the locale's encoding
+    tree: ET.Element = xml._elem  # noqa: SLF001 - its own way to text is untyped
+    text: bytes = ET.tostring(tree, encoding="utf-8", xml_declaration=True)
+    return text.decode()
 
 
 def _add_phase(entry: dict[str, Any], event: dict[str, Any]) -> None:
@@ -148,10 +153,8 @@ def _add_phase(entry: dict[str, Any], event: dict[str, Any]) -> None:
 
 
 def _rebuilt_case(nodeid: str, entry: dict[str, Any]) -> TestCase:
-    file, _, name = nodeid.partition("::")
-    *classes, function = name.split("::") if name else [file]
-    classname = ".".join([file.removesuffix(".py").replace("/", "."), *classes])
-    case = TestCase(function, classname, round(entry["seconds"], 3))
+    classname, name = junit_address(_xml_text(nodeid))
+    case = TestCase(name, classname, round(entry["seconds"], 3))
     message = _xml_text(entry["message"])
     if not entry.get("done"):
         case.result = [Error("in flight: the process ended during this test", "in-flight")]
@@ -162,6 +165,16 @@ def _rebuilt_case(nodeid: str, entry: dict[str, Any]) -> TestCase:
     elif entry["outcome"] == "skipped":
         case.result = [Skipped(message)]
     return case
+
+
+def junit_address(nodeid: str) -> tuple[str, str]:
+    """Class name and name under which pytest's JUnit file has a test; its parameters may hold `::` themselves."""
+    path, bracket, parameters = nodeid.partition("[")
+    file, *classes = path.split("::")
+    module = file.removesuffix(".py").replace("/", ".")
+    if not classes:
+        return "", module + bracket + parameters
+    return ".".join([module, *classes[:-1]]), classes[-1] + bracket + parameters
 
 
 def _xml_text(text: str) -> str:

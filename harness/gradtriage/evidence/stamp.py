@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-_STAMP = re.compile(r"^(\d{8}T\d{6}Z)(?:-(\d+))?$")
+_STAMP = re.compile(r"([0-9]{8}T[0-9]{6}Z)(?:-([0-9]+))?")
 
 
 def mint(now: datetime, attempt: int = 1) -> str:
@@ -13,8 +13,12 @@ def mint(now: datetime, attempt: int = 1) -> str:
 
 
 def is_stamp(name: str) -> bool:
-    """Whether a folder's name is a stamp."""
-    return _STAMP.match(name) is not None
+    """Whether a folder's name is a stamp: the form, and a moment of the calendar."""
+    try:
+        moment(name)
+    except ValueError:
+        return False
+    return True
 
 
 def moment(stamp: str) -> datetime:
@@ -23,7 +27,7 @@ def moment(stamp: str) -> datetime:
     Raises:
         ValueError: It is no stamp, or names no moment of the calendar.
     """
-    match = _STAMP.match(stamp)
+    match = _STAMP.fullmatch(stamp)
     if match is None:
         raise ValueError(f"{stamp!r} is no stamp; one reads 20260131T235959Z")
     return datetime.strptime(match[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
@@ -31,5 +35,5 @@ def moment(stamp: str) -> datetime:
 
 def order(stamp: str) -> tuple[str, int]:
     """Sort key: by second, then by run within the second."""
-    match = _STAMP.match(stamp)
+    match = _STAMP.fullmatch(stamp)
     return (match[1], int(match[2] or 1)) if match else (stamp, 0)

@@ -1,8 +1,9 @@
 """Strict JSON documents that carry `"schema": "gradtriage.<name>/<major>"`."""
 
 import json
+import math
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, NoReturn, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -74,14 +75,21 @@ class Document(Part):
 
 
 def strict_json(text: str | bytes) -> Any:  # noqa: ANN401 - JSON is any value
-    """Parses JSON, refusing `NaN`, `Infinity`, repeated keys and nesting that would exhaust the stack.
+    """Parses JSON.
+
+    Refused are `NaN`, `Infinity`, numbers too large for a float (`1e999`), repeated keys and nesting that would exhaust
+    the stack.
 
     Raises:
         ValueError: The text is not strict JSON.
     """
 
-    def refuse(token: str) -> None:
+    def refuse(token: str) -> NoReturn:
         raise ValueError(f"{token} is not JSON")
+
+    def finite(token: str) -> float:
+        number = float(token)
+        return number if math.isfinite(number) else refuse(token)
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = dict(pairs)
@@ -90,7 +98,7 @@ def strict_json(text: str | bytes) -> Any:  # noqa: ANN401 - JSON is any value
         return keys
 
     try:
-        return json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+        return json.loads(text, parse_constant=refuse, parse_float=finite, object_pairs_hook=unique)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

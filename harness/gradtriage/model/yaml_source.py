@@ -64,7 +64,7 @@ class _Walk:
         elif isinstance(node, yaml.MappingNode):
             seen: set[Hashable] = set()
             for key, child in node.value:
-                if key.value in seen or not isinstance(key, yaml.ScalarNode):
+                if not isinstance(key, yaml.ScalarNode) or key.value in seen:
                     raise PlanError(
                         f"{self.origin}:{key.start_mark.line + 1}: key {str(key.value)!r} stands twice or is no text"
                     )

@@ -2,21 +2,20 @@
 
 import math
 import re
+from urllib.parse import quote
 
-_LONGEST_RUN = re.compile(r"`+")
+from gradtriage.triage.wording import inline_code, one_line
 
+__all__ = ["cell", "code_block", "inline_code", "link", "number", "plain", "reading", "seconds"]
 
-def inline_code(text: str) -> str:
-    """Text as inline code, whatever backticks it holds; line breaks become spaces."""
-    flat = " ".join(text.split())
-    fence = "`" * (max((len(run) for run in _LONGEST_RUN.findall(flat)), default=0) + 1)
-    pad = " " if flat.startswith("`") or flat.endswith("`") or not flat else ""
-    return f"{fence}{pad}{flat}{pad}{fence}"
+_CODE_SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+_INLINE_MARKUP = re.compile(r"[\\`*<>\[\]|~&]|(?<![^\W_])_|_(?![^\W_])")
+_BLOCK_MARKUP = re.compile(r"([0-9]{0,9})([#+=.)-])")
 
 
 def cell(text: str) -> str:
-    """Text for a table cell."""
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("\r", " ")
+    """Text for inline code in a table cell: there a bar is escaped, and a backslash is no escape."""
+    return one_line(text).replace("|", "\\|")
 
 
 def code_block(text: str, language: str = "") -> str:
@@ -27,9 +26,18 @@ def code_block(text: str, language: str = "") -> str:
 
 
 def plain(text: str) -> str:
-    """One line of prose from a plan or a test: characters that open markup are escaped."""
-    flat = " ".join(text.split())
-    return re.sub(r"([\\<>\[\]|])", r"\\\1", flat)
+    """One line of prose from a plan or a test. Only `code` in single backticks stays markup."""
+    flat = one_line(text)
+    parts = _CODE_SPAN.split(flat)
+    escaped = [inline_code(part) if n % 2 else _INLINE_MARKUP.sub(r"\\\g<0>", part) for n, part in enumerate(parts)]
+    # what opens a block at the beginning of a line
+    escaped[0] = _BLOCK_MARKUP.sub(r"\1\\\2", escaped[0], count=1) if _BLOCK_MARKUP.match(flat) else escaped[0]
+    return "".join(escaped)
+
+
+def link(path: str) -> str:
+    """A path for a link in angle brackets."""
+    return quote(path, safe="/")
 
 
 def number(value: float | None, digits: int = 9) -> str:
@@ -38,6 +46,8 @@ def number(value: float | None, digits: int = 9) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int):
+        return str(value)
     if not math.isfinite(value):
         return str(value)
     return f"{value:.{digits}g}"

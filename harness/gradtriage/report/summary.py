@@ -1,6 +1,7 @@
 """`summary.md`: the page a person reads, every figure of it read from the files beside it."""
 
 import re
+import shlex
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from jinja2 import Environment as Jinja
 from jinja2 import PackageLoader, StrictUndefined, Template
 
+from gradtriage.evidence.junit import junit_address
 from gradtriage.evidence.stamp import moment
 from gradtriage.model.documents import Criteria
 from gradtriage.report import markdown
@@ -45,6 +47,7 @@ def render_summary(captured: Captured, judgement: Judgement, criteria: Criteria)
         gradients=_gradient_rows(captured),
         gradients_left_out=max(0, len(captured.named) - MOST_GRADIENTS),
         date=_date(captured),
+        seen={"start": captured.saw_start, "end": captured.saw_end},
         pin_changes=lasting_pin_changes(captured),
         artifacts=_artifacts(),
     )
@@ -72,7 +75,7 @@ def _template() -> Template:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701 - the page is Markdown; foreign text goes through the filters below
     )
-    names = ("inline_code", "cell", "code_block", "plain", "number", "seconds", "reading")
+    names = ("inline_code", "cell", "code_block", "plain", "number", "seconds", "reading", "link")
     jinja.filters.update({name: getattr(markdown, name) for name in names})
     return jinja.get_template("summary.md.j2")
 
@@ -89,6 +92,7 @@ def _results(captured: Captured) -> dict[str, Any]:
         "collected": len(captured.collected),
         "wall": wall,
         "call": captured.call_seconds,
+        "in_flight": len(captured.in_flight),
         "overhead": max(0.0, (junit.seconds if junit else wall) - captured.call_seconds),
         "failures": (junit.broken if junit else ())[:MOST_FAILURES],
         "failures_left_out": max(0, len(junit.broken) - MOST_FAILURES) if junit else 0,
@@ -96,12 +100,12 @@ def _results(captured: Captured) -> dict[str, Any]:
     }
 
 
-def _failure_places(captured: Captured) -> dict[str, str]:
-    """Where each failing test failed, by the last part of its node id."""
+def _failure_places(captured: Captured) -> dict[tuple[str, str], str]:
+    """Where each failing test failed, by the name that it has in the JUnit file."""
     places = {}
     for event in captured.events:
         if event["event"] == "phase" and event["outcome"] == "failed" and event.get("where"):
-            places[event["nodeid"].rsplit("::", 1)[-1]] = f"{event['where']['file']}:{event['where']['line']}"
+            places[junit_address(event["nodeid"])] = f"{event['where']['file']}:{event['where']['line']}"
     return places
 
 
@@ -125,27 +129,29 @@ def _gradient_rows(captured: Captured) -> list[dict[str, Any]]:
 
 def _short(nodeid: str, same_function: bool) -> str:
     parameters = nodeid.partition("[")[2].removesuffix("]")
-    return parameters if same_function and parameters else nodeid.rsplit("::", 1)[-1]
+    return parameters if same_function and parameters else junit_address(nodeid)[1]
 
 
 def next_steps(captured: Captured, criteria: Criteria, found: list[Finding]) -> list[str]:
     """What to do now: finish an unmet phase, follow the findings, go on to the next phase."""
     plan, phase = captured.task.plan, captured.task.phase
-    unmet = [criterion.id for criterion in criteria.criteria if not criterion.met]
+    unmet = ", ".join(markdown.plain(criterion.id) for criterion in criteria.criteria if not criterion.met)
     steps = []
     if unmet:
-        steps.append(
-            f"Meet {', '.join(unmet)}, then run this phase again: `gradtriage run {plan} --phase {phase}`"
-            if plan
-            else f"Meet {', '.join(unmet)}"
-        )
+        again = f", then run this phase again: {_phase_command(plan, phase)}" if plan and phase else ""
+        steps.append(f"Meet {unmet}{again}")
     steps.extend(finding.next_step for finding in found if finding.next_step)
-    if not unmet:
+    if not unmet and plan:
         steps.extend(
-            f"Run phase {following.id} ({following.title}): `gradtriage run {plan} --phase {following.id}`"
+            f"Run phase {following.id}{f' ({markdown.plain(following.title)})' if following.title else ''}: "
+            f"{_phase_command(plan, following.id)}"
             for following in captured.task.next
         )
     return steps or ["Nothing is left to do in this phase."]
+
+
+def _phase_command(plan: str, phase: str) -> str:
+    return markdown.inline_code(f"gradtriage run {shlex.quote(plan)} --phase {phase}")
 
 
 def _artifacts() -> list[tuple[str, str]]:

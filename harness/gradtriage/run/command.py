@@ -16,12 +16,13 @@ from gradtriage.evidence.redaction import looks_secret
 from gradtriage.model.plan import PytestChunk
 from gradtriage.model.settings import Project
 
-# Prints the version of gradtriage that is installed there; fails on the assertion where pytest is not.
-_PROBE = """
-from importlib.util import find_spec
-assert find_spec("pytest")
-from importlib.metadata import version
-print(version("gradtriage"))
+_ANSWER = "gradtriage-probe"
+# Prints whether pytest is there and which version of gradtriage is.
+_PROBE = f"""
+import importlib.metadata as m, importlib.util as u
+try: version = m.version("gradtriage")
+except m.PackageNotFoundError: version = "none"
+print("{_ANSWER}", u.find_spec("pytest") is not None, version)
 """
 
 
@@ -57,9 +58,14 @@ def interpreter(project: Project) -> Interpreter:
         raise UsageError(
             f"settings: python = {named!r} cannot be started: {error}; name an interpreter that exists"
         ) from error
-    if "AssertionError" in done.stderr:
+    answer = done.stdout.split()[-3:]
+    if len(answer) != 3 or answer[0] != _ANSWER:
+        raise UsageError(
+            f"settings: python = {named!r} does not answer as a Python does; name an interpreter that works"
+        )
+    if answer[1] != "True":
         raise UsageError(f"settings: python = {named!r} has no pytest; install it there")
-    return Interpreter(path, has_plugin=done.stdout.strip() == gradtriage.__version__)
+    return Interpreter(path, has_plugin=answer[2] == gradtriage.__version__)
 
 
 @contextmanager
@@ -102,16 +108,29 @@ def reproduction(root: Path, python: Interpreter, chunk: PytestChunk, pins: Mapp
     """
     unset = [word for name, value in pins.items() if value is None for word in ("-u", name)]
     assigned = [
-        f'{name}="${name}"' if looks_secret(name) else f"{name}={shlex.quote(value)}"
+        f'{name}="${name}"' if looks_secret(name) else f"{name}={_quoted(value)}"
         for name, value in pins.items()
         if value is not None
     ]
     words: Sequence[str] = [_relative(python.path, root), "-m", "pytest", *chunk.args, *chunk.select]
     return " ".join(
-        ["env", *unset, *assigned, *(shlex.quote(word) for word in words)]
-        if pins
-        else [shlex.quote(word) for word in words]
+        ["env", *unset, *assigned, *(_quoted(word) for word in words)] if pins else [_quoted(word) for word in words]
     )
+
+
+def _quoted(word: str) -> str:
+    """For a shell and on one line: a word with line breaks or control characters as `$'...'`."""
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = (
+        f"\\{char}"
+        if char in "\\'"
+        else char
+        if char.isprintable()
+        else "".join(f"\\{byte:03o}" for byte in char.encode("utf-8", "surrogateescape"))
+        for char in word
+    )
+    return f"$'{''.join(escaped)}'"
 
 
 def _relative(path: str, root: Path) -> str:

@@ -13,7 +13,7 @@ from gradtriage import __version__
 from gradtriage.errors import DocumentError, EvidenceError, UsageError
 from gradtriage.evidence.commit import checked_out
 from gradtriage.evidence.files import write_whole
-from gradtriage.evidence.folder import PartialFolder, note_child, open_partial, sealed_folders
+from gradtriage.evidence.folder import PartialFolder, child_of, note_child, open_partial, sealed_folders
 from gradtriage.evidence.junit import read_junit
 from gradtriage.evidence.redaction import redacted
 from gradtriage.model.document import to_json
@@ -89,10 +89,11 @@ def run_phase(task: Task, echo: IO[bytes] | None) -> Outcome:
         write_whole(partial.path / "task.json", document.to_json())
         write_whole(partial.path / "command.txt", document.command + "\n")
         ending = _execute(task, python, partial, echo)
-    except UsageError:
-        shutil.rmtree(partial.path)  # nothing was started, so there is no evidence
-        raise
-    except OSError as error:
+    except (UsageError, OSError) as error:
+        if child_of(partial) is None:  # nothing was started, so there is no evidence
+            shutil.rmtree(partial.path, ignore_errors=True)
+        if isinstance(error, UsageError):
+            raise
         raise EvidenceError(f"{partial.path}: {error.strerror or error}; free space and run again") from error
     return read_outcome(task.phase, seal(partial, ending))
 
@@ -181,7 +182,7 @@ def earlier_evidence(reports: Path, beside: Path) -> list[Earlier]:
     for folder in reversed(sealed_folders(reports)[-MOST_EARLIER:]):
         try:
             found.append(_earlier(folder, beside))
-        except DocumentError:
+        except (DocumentError, OSError, ValueError):
             continue  # somebody's broken folder: `verify` says so, a new run need not
     return found
 

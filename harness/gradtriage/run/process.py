@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -71,18 +71,19 @@ def run_job(job: Job, started: Callable[[int], None]) -> Ending:
     Raises:
         UsageError: The program cannot be started.
     """
-    with _signals_noted() as noted:
+    with _signals_noted() as noted, tree.adopting() as others:
         process = _start(job)
         copy = _Copy(process.stdout, job)
         copy.start()
         try:
             started(process.pid)
-            cause = _wait(process, job, noted)
+            cause = _wait(process, job, noted, others)
         except BaseException:
-            tree.kill(process.pid, job.mark)
+            tree.kill(process.pid, job.mark, others)
             process.wait()
+            copy.finish()
             raise
-        left = tree.kill(process.pid, job.mark)
+        left = tree.kill(process.pid, job.mark, others)
         copy.finish()
     return Ending(process.returncode, cause, left, copy.error)
 
@@ -103,7 +104,7 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
         raise UsageError(f"{job.command[0]}: cannot be started: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _wait(process: subprocess.Popen[bytes], job: Job, noted: list[int]) -> Cause:
+def _wait(process: subprocess.Popen[bytes], job: Job, noted: list[int], others: Collection[int] | None) -> Cause:
     if _ends_within(process, job.timeout, lambda: bool(noted)):
         return "exited"
     cause: Cause = "interrupted" if noted else "timeout"
@@ -111,10 +112,10 @@ def _wait(process: subprocess.Popen[bytes], job: Job, noted: list[int]) -> Cause
     for signum in (signal.SIGINT, signal.SIGTERM):
         if len(noted) > asked:  # asked a second time: no more patience
             break
-        tree.send(tree.members(process.pid, job.mark), signum)
+        tree.send(tree.members(process.pid, job.mark, others), signum)
         if _ends_within(process, job.grace, lambda: len(noted) > asked):
             return cause
-    tree.kill(process.pid, job.mark)
+    tree.kill(process.pid, job.mark, others)
     process.wait()
     return cause
 
@@ -135,6 +136,7 @@ class _Copy(threading.Thread):
         super().__init__(daemon=True)
         assert pipe is not None  # noqa: S101 - asked for with PIPE
         self._pipe, self._job = pipe, job
+        self._lock, self._closed = threading.Lock(), False
         self.error: str | None = None
 
     def run(self) -> None:
@@ -158,16 +160,22 @@ class _Copy(threading.Thread):
 
     def _write(self, log: IO[bytes], chunk: bytes) -> None:
         try:
-            while chunk:
-                chunk = chunk[log.write(chunk) :]
+            with self._lock:
+                while chunk and not self._closed:
+                    chunk = chunk[log.write(chunk) :]
         except OSError as error:
             self.error = f"pytest.log: {error.strerror or error}"
 
     def finish(self) -> None:
-        """Waits for the rest of the output. A process out of our reach that still holds the pipe cannot keep us."""
+        """Waits for the rest of the output; from then on the log stays as it is.
+
+        A process out of our reach that still holds the pipe cannot keep us, nor can a terminal that takes nothing.
+        """
         self.join(_DRAIN)
+        with self._lock:
+            self._closed = True
         if self.is_alive():
-            self.error = self.error or "pytest.log: a process outside the run still holds the output open"
+            self.error = self.error or "pytest.log: the output was still held open after the end of the run"
         else:
             self._pipe.close()
 
@@ -183,10 +191,9 @@ def _signals_noted() -> Iterator[list[int]]:
     def note(signum: int, _: FrameType | None) -> None:
         noted.append(signum)
 
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
-    before = {
-        getattr(signal, name): signal.signal(getattr(signal, name), note) for name in names if hasattr(signal, name)
-    }
+    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # what is ignored stays so: `nohup` and background jobs of a script do that
+    before = {s: signal.signal(s, note) for s in wanted if signal.getsignal(s) is not signal.SIG_IGN}
     try:
         yield noted
     finally:

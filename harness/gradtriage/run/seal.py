@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,13 @@ from typing import Any
 from filelock import Timeout
 
 from gradtriage import __version__
-from gradtriage.errors import DocumentError, EvidenceError
+from gradtriage.errors import DocumentError, EvidenceError, GradTriageError
+from gradtriage.evidence.capture import read_capture
 from gradtriage.evidence.environment import environment_document
-from gradtriage.evidence.events import merge_gradients, read_events
+from gradtriage.evidence.events import merge_gradients
 from gradtriage.evidence.files import files_below, sha256, write_whole
 from gradtriage.evidence.folder import PartialFolder, child_of, is_alive, partial_folders, sealing_lock
 from gradtriage.evidence.junit import read_junit, rebuild_junit
-from gradtriage.evidence.stamp import moment
 from gradtriage.model.document import to_json
 from gradtriage.model.documents import Criteria, CriterionResult, Ending, FileEntry, Manifest, TaskDocument
 from gradtriage.report.summary import count_sections, render_summary
@@ -55,8 +56,9 @@ def _sealed(partial: PartialFolder, ending: Ending) -> Path:
     task = TaskDocument.read(folder / "task.json")
     write_whole(folder / "ending.json", ending.to_json())
     write_whole(folder / "exit_code.txt", f"{ending.exit_code}\n")
+    _remove_what_is_no_file(folder)
     (folder / "pytest.log").touch()
-    events = read_events(folder)
+    events = read_capture(folder)
     _make_junit_readable(folder, events)
     write_whole(folder / "gradients.json", to_json(merge_gradients(events)))
     environment = environment_document(events, task.pins, task.commit, task.dirty)
@@ -70,6 +72,13 @@ def _sealed(partial: PartialFolder, ending: Ending) -> Path:
         leftover.unlink(missing_ok=True)
     write_whole(folder / "manifest.json", _manifest(captured, judgement).to_json())
     return partial.publish()
+
+
+def _remove_what_is_no_file(folder: Path) -> None:
+    """Links and pipes that a test put there: what they lead to is not captured, and nothing can vouch for it."""
+    for path in folder.rglob("*"):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            path.unlink()
 
 
 def _make_junit_readable(folder: Path, events: list[dict[str, Any]]) -> None:
@@ -138,38 +147,65 @@ def seal_abandoned(partial: PartialFolder) -> Path | None:
     lock = sealing_lock(partial)
     try:
         with lock:
-            Path(lock.lock_file).unlink(missing_ok=True)  # who waits for it finds the folder sealed
-            if not partial.path.exists() or is_alive(partial):
-                return None
-            child = child_of(partial)
-            left = tree.kill(child[1], child[0]) if child else 0
-            if not (partial.path / "task.json").exists():
-                shutil.rmtree(partial.path)  # killed before anything was asked: there is no evidence in it
-                return None
-            return seal(partial, _abandoned_ending(partial, left))
+            try:
+                return _seal_alone(partial)
+            finally:
+                if not partial.path.exists():  # who still waits for the lock finds nothing to do
+                    Path(lock.lock_file).unlink(missing_ok=True)
     except Timeout:
         return None
+    except OSError as error:
+        raise EvidenceError(
+            f"{partial.path}: cannot be sealed: {error.strerror or error}; make the folder writable and try again"
+        ) from error
+
+
+def _seal_alone(partial: PartialFolder) -> Path | None:
+    if not partial.path.exists() or is_alive(partial):
+        return None
+    child = child_of(partial)
+    left = tree.kill(child[1], child[0]) if child else 0
+    if not (partial.path / "task.json").exists():
+        shutil.rmtree(partial.path)  # killed before anything was asked: there is no evidence in it
+        return None
+    return seal(partial, _abandoned_ending(partial, left))
 
 
 def _abandoned_ending(partial: PartialFolder, left: int) -> Ending:
     if (partial.path / "ending.json").exists():  # the run itself had ended; only the sealing was cut short
         return Ending.read(partial.path / "ending.json")
-    events = read_events(partial.path)
-    finish = next((event for event in events if event["event"] == "session_finish"), None)
-    last = datetime.fromtimestamp(
-        max((event["time"] for event in events), default=moment(partial.stamp).timestamp()), UTC
-    )
+    events = read_capture(partial.path)
+    # workers of xdist finish too, and before the process that has the session's status
+    finish = next((event for event in reversed(events) if event["event"] == "session_finish"), None)
+    start = datetime.fromisoformat(TaskDocument.read(partial.path / "task.json").start)
+    seen = [datetime.fromtimestamp(event["time"], UTC) for event in events]
+    last = max([start, *seen])
     return Ending(
         cause="abandoned",
         exit_code=-9 if finish is None else int(finish["exit_status"]),
         exit_code_source="assumed" if finish is None else "session",
-        end=last.isoformat(timespec="seconds"),
+        end=last.isoformat(timespec="milliseconds"),
         left_processes=left,
         log_error=None,
     )
 
 
-def seal_all_abandoned(reports: Path) -> list[Path]:
-    """Seals every partial folder below a place whose runner is gone; the sealed folders."""
-    sealed = [seal_abandoned(partial) for partial in partial_folders(reports)] if reports.is_dir() else []
-    return [folder for folder in sealed if folder is not None]
+def seal_all_abandoned(reports: Path, failed: Callable[[GradTriageError], None]) -> list[Path]:
+    """Seals every partial folder below a place whose runner is gone.
+
+    Args:
+        reports: The place.
+        failed: Told of each folder that cannot be sealed; it does not keep the others from it.
+
+    Returns:
+        The sealed folders.
+    """
+    sealed = []
+    for partial in partial_folders(reports) if reports.is_dir() else []:
+        try:
+            folder = seal_abandoned(partial)
+        except GradTriageError as error:
+            failed(error)
+        else:
+            sealed += [folder] if folder is not None else []
+    return sealed

@@ -1,23 +1,76 @@
 """Process trees: every process that a run started, also one that left its session or lost its parent."""
 
 import contextlib
+import ctypes
 import os
 import signal
-from collections.abc import Iterable
+import sys
+from collections.abc import Collection, Iterable, Iterator
 
 import psutil
 
 # Inherited by everything that a run starts; a daemon that forked twice still carries it.
 MARK = "GRADTRIAGE_RUN"
+_PR_SET_CHILD_SUBREAPER = 36
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
-def members(pid: int, mark: str) -> list[psutil.Process]:
-    """The living processes of a run: the session that `pid` leads, and all that carry the run's mark."""
-    me, found = os.getpid(), []
+@contextlib.contextmanager
+def adopting() -> Iterator[Collection[int] | None]:
+    """Lets orphans come to this process while a run lasts, so that one which dropped its mark is still found.
+
+    Yields:
+        The children that we had before, which belong to nobody's run; None where the system knows no adoption.
+    """
+    if sys.platform != "linux" or not _adopt(True):
+        yield None
+        return
+    me = psutil.Process()
+    before = {child.pid for child in me.children()}
+    try:
+        yield before
+    finally:
+        _adopt(False)
+        for child in me.children():
+            if child.pid not in before:  # ended by itself after its parent did; nobody else will take note
+                with contextlib.suppress(OSError):
+                    os.waitpid(child.pid, os.WNOHANG)
+
+
+def _adopt(on: bool) -> bool:
+    try:
+        return bool(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0) == 0)
+    except (OSError, AttributeError):
+        return False
+
+
+def members(pid: int, mark: str, others: Collection[int] | None = None) -> list[psutil.Process]:
+    """The living processes of a run: the session that `pid` leads, all that carry its mark, all that we adopted.
+
+    Args:
+        pid: The process that the run started with.
+        mark: What it and its children carry in their environment.
+        others: Our children that are not of the run, from `adopting`; None where none are adopted.
+    """
+    me, descendants, found = os.getpid(), _descendants(others), []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != me and process.status() != psutil.STATUS_ZOMBIE and _belongs(process, pid, mark):
+            if process.pid == me or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if process.pid in descendants or _belongs(process, pid, mark):
                 found.append(process)
+    return found
+
+
+def _descendants(others: Collection[int] | None) -> set[int]:
+    if others is None:
+        return set()
+    found: set[int] = set()
+    for child in psutil.Process().children():
+        if child.pid not in others:
+            found.add(child.pid)
+            with contextlib.suppress(psutil.Error):
+                found.update(process.pid for process in child.children(recursive=True))
     return found
 
 
@@ -36,21 +89,18 @@ def send(processes: Iterable[psutil.Process], signum: signal.Signals) -> None:
             process.send_signal(signum)
 
 
-def kill(pid: int, mark: str) -> int:
-    """Kills every process of a run and waits for their end.
+def kill(pid: int, mark: str, others: Collection[int] | None = None) -> int:
+    """Kills every process of a run and waits for their end; arguments as for `members`.
 
     Returns:
         How many there were.
     """
     killed: set[int] = set()
     for _ in range(20):  # a process that is being killed can still start another
-        living = members(pid, mark)
+        living = members(pid, mark, others)
         if not living:
             break
         killed.update(process.pid for process in living)
         send(living, _KILL)
         psutil.wait_procs(living, timeout=1)
     return len(killed)
-
-
-_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)

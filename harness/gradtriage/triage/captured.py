@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from gradtriage.errors import DocumentError
-from gradtriage.evidence.events import in_flight, read_events
+from gradtriage.evidence.capture import read_capture
+from gradtriage.evidence.events import in_flight
 from gradtriage.evidence.junit import JUnit, read_junit
 from gradtriage.model.documents import (
     Criteria,
@@ -61,6 +62,21 @@ class Captured:
         return tuple(dict.fromkeys(n for e in self.events if e["event"] == "collected" for n in e["nodeids"]))
 
     @cached_property
+    def started(self) -> tuple[str, ...]:
+        """The node ids of the tests that were started, each once."""
+        return tuple(dict.fromkeys(e["nodeid"] for e in self.events if e["event"] == "test_start"))
+
+    @property
+    def saw_start(self) -> bool:
+        """Whether a test process came so far as to say what it found at its start."""
+        return any(event["event"] == "session_start" for event in self.events)
+
+    @property
+    def saw_end(self) -> bool:
+        """Whether a test process came so far as to say what it left at its end."""
+        return any(event["event"] == "session_finish" for event in self.events)
+
+    @cached_property
     def call_seconds(self) -> float:
         """Time spent in the bodies of the tests."""
         return float(sum(e.get("seconds") or 0.0 for e in self.events if e["event"] == "phase" and e["when"] == "call"))
@@ -79,7 +95,7 @@ def read_captured(folder: Path) -> Captured:
         junit=_junit_if_any(folder / "pytest.xml"),
         gradients=Gradients.read(folder / "gradients.json"),
         environment=Environment.read(folder / "environment.json"),
-        events=read_events(folder),
+        events=read_capture(folder),
     )
 
 

@@ -51,7 +51,10 @@ def compile_check(check: str) -> ast.Expression:
             raise ValueError(f"{check!r}: a check compares figures; {type(node).__name__} is not part of it")
         if isinstance(node, ast.Constant) and not isinstance(node.value, (int, float, str, bool, type(None))):
             raise ValueError(f"{check!r}: {node.value!r} is not a value that a check can hold")
-    _Names(check).shape_of(tree.body)
+    try:
+        _Names(check).shape_of(tree.body)
+    except RecursionError:
+        raise ValueError(f"{check!r} is nested too deeply") from None
     return tree
 
 

@@ -119,15 +119,23 @@ def figures(captured: Captured, sections: int) -> dict[str, Any]:
 
 def pins_hold(captured: Captured) -> bool:
     """Whether every pin held at the start and at the end, and no test changed one and left it so."""
-    ends = all(pin.wanted == pin.at_start == pin.at_end for pin in captured.environment.pins.values())
-    return ends and not lasting_pin_changes(captured)
+    pins = captured.environment.pins.values()
+    if not pins:
+        return True
+    ends = all(pin.wanted == pin.at_start == pin.at_end for pin in pins)
+    return ends and captured.saw_start and captured.saw_end and not lasting_pin_changes(captured)
 
 
 def lasting_pin_changes(captured: Captured) -> list[dict[str, Any]]:
     """The changes of a pin that the test which made them did not undo."""
-    undone = {(e["nodeid"], e["name"]) for e in captured.events if e["event"] == "pin_restored"}
-    changes = [e for e in captured.events if e["event"] == "pin_changed"]
-    return [e for e in changes if (e["nodeid"], e["name"]) not in undone]
+    lasting: list[dict[str, Any]] = []
+    for event in captured.events:
+        if event["event"] == "pin_changed":
+            lasting.append(event)
+        elif event["event"] == "pin_restored":
+            undone = (event["nodeid"], event["name"])
+            lasting = [change for change in lasting if (change["nodeid"], change["name"]) != undone]
+    return lasting
 
 
 def _gradient_figures(captured: Captured) -> SimpleNamespace:

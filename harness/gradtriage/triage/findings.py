@@ -3,7 +3,9 @@
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
+from gradtriage.evidence.junit import junit_address
 from gradtriage.triage.captured import Captured, NamedGradient
+from gradtriage.triage.wording import inline_code
 
 GRADCHECKS = ("gradcheck", "gradgradcheck")
 
@@ -59,11 +61,11 @@ def _contrast(captured: Captured) -> Finding | None:
             zero.setdefault(key, record.nodeid)
         elif statuses == {"ok"}:
             alive.setdefault(key, record.nodeid)
-    for key in zero.keys() & alive.keys():
+    for key in (key for key in zero if key in alive):  # in the order of the records: the page must come out the same
         n = len(key[1])
         return Finding(
-            f"The same {n} gradient{'s are' if n > 1 else ' is'} zero with `{_parameters(zero[key])}` "
-            f"and non-zero with `{_parameters(alive[key])}`",
+            f"The same {n} gradient{'s are' if n > 1 else ' is'} zero with {inline_code(_parameters(zero[key]))} "
+            f"and non-zero with {inline_code(_parameters(alive[key]))}",
             "Both cases run the same test function, and in one of them autograd brings a gradient to every parameter. "
             "What makes the gradients of the other zero is the argument in which the two differ, not a cut in the "
             "path.",
@@ -94,7 +96,7 @@ def _vacuous(captured: Captured) -> Finding | None:
     tests = list(dict.fromkeys(_test(named.record.nodeid) for named in empty))
     return Finding(
         f"{len(tests)} gradient check{'s' if len(tests) > 1 else ''} compared zero with zero: "
-        f"{', '.join(f'`{t}`' for t in tests[:5])}",
+        f"{', '.join(f'{inline_code(t)}' for t in tests[:5])}",
         "Analytic and numeric derivative are both exactly zero, so the check passes whatever the backward formula "
         "is. It proves nothing.",
         "Check at inputs where the derivative is not zero.",
@@ -108,8 +110,8 @@ def _dead_output(captured: Captured) -> Finding | None:
         if record.kind not in GRADCHECKS and statuses == {"zero"} and record.loss != 0:
             shown = "no scalar" if record.loss is None else f"{record.loss:.6g}"
             return Finding(
-                f"All {len(record.gradients)} gradients of `{_test(record.nodeid)}` are exactly zero, the loss is "
-                f"{shown}",
+                f"All {len(record.gradients)} gradients of {inline_code(_test(record.nodeid))} are exactly zero, "
+                f"the loss is {shown}",
                 "Autograd reached every parameter, and the derivative it found is zero: a saturated or piecewise "
                 "constant operation, "
                 "a factor that is zero, or a loss that does not depend on the parameters.",
@@ -136,8 +138,8 @@ def _some_zero(captured: Captured) -> Finding | None:
         zero = [name for name, entry in record.gradients.items() if entry.status == "zero"]
         if zero and len(zero) < len(record.gradients):
             return Finding(
-                f"{len(zero)} of {len(record.gradients)} gradients of `{_test(record.nodeid)}` are exactly zero: "
-                + ", ".join(f"`{name}`" for name in zero[:8]),
+                f"{len(zero)} of {len(record.gradients)} gradients of {inline_code(_test(record.nodeid))} are exactly "
+                f"zero: {_listed([inline_code(name) for name in zero], 8)}",
                 "The others are not, so the loss is alive. Either it does not depend on these parameters here, or "
                 "their path ends in a "
                 "zero factor or a saturated operation.",
@@ -151,10 +153,11 @@ def _raised(captured: Captured) -> Finding | None:
     if not raised:
         return None
     first = raised[0]
+    exception, place = inline_code(str(first.raised)), inline_code(f"{first.where.file}:{first.where.line}")
     return Finding(
-        f"{len(raised)} gradient computation{'s' if len(raised) > 1 else ''} raised, first {first.raised} in "
-        f"`{_test(first.nodeid)}`",
-        f"It was raised at {first.where.file}:{first.where.line}; the log holds the message.",
+        f"{len(raised)} gradient computation{'s' if len(raised) > 1 else ''} raised, first {exception} in "
+        f"{inline_code(_test(first.nodeid))}",
+        f"It was raised at {place}; the log holds the message.",
         "Read the message in pytest.log.",
     )
 
@@ -182,13 +185,17 @@ def _counted(named: list[NamedGradient]) -> str:
 def _names(named: list[NamedGradient], most: int = 8) -> str:
     names: dict[str, list[str]] = defaultdict(list)
     for one in named:
-        names[_test(one.record.nodeid)].append(f"`{one.name}`")
-    parts = [f"{', '.join(dict.fromkeys(found[:most]))} in `{test}`" for test, found in list(names.items())[:3]]
+        names[_test(one.record.nodeid)].append(inline_code(one.name))
+    parts = [f"{_listed(list(dict.fromkeys(found)), most)} in {inline_code(test)}" for test, found in names.items()][:3]
     return "; ".join(parts) + (" and more" if len(names) > 3 else "")
 
 
+def _listed(names: list[str], most: int) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def _test(nodeid: str) -> str:
-    return nodeid.rsplit("::", 1)[-1]
+    return junit_address(nodeid)[1]
 
 
 def _parameters(nodeid: str) -> str:

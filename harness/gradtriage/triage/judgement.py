@@ -41,7 +41,7 @@ def judge(captured: Captured) -> Judgement:
         status = "interrupted"
     elif _crashed(captured):
         status = "crashed"
-    elif captured.ending.exit_code == _PYTEST_INTERRUPTED and not (captured.junit and captured.junit.errors):
+    elif captured.ending.exit_code == _PYTEST_INTERRUPTED and not _collection_failed(captured):
         status = "interrupted"
         faults.append("pytest was stopped from inside (exit code 2): pytest.exit or an interrupt within a test")
     else:
@@ -56,8 +56,12 @@ def _crashed(captured: Captured) -> bool:
 
 def _ended_without_finishing(captured: Captured) -> bool:
     """The process ended, and said nothing of it: `os._exit`, a fatal error in C code."""
-    started = any(event["event"] == "session_start" for event in captured.events)
-    return started and not any(event["event"] == "session_finish" for event in captured.events)
+    return captured.saw_start and not captured.saw_end
+
+
+def _collection_failed(captured: Captured) -> bool:
+    """A module that cannot be imported ends pytest with the same status as an interrupt."""
+    return any(event["event"] == "collect_error" for event in captured.events)
 
 
 def _ending_faults(captured: Captured) -> list[str]:
@@ -81,6 +85,8 @@ def _ending_faults(captured: Captured) -> list[str]:
         faults.append("no test was collected (exit code 5)")
     elif _ended_without_finishing(captured):
         faults.append("the process ended in the middle of the session (os._exit or a fatal error in native code)")
+    elif ending.exit_code > _PYTEST_NOTHING:
+        faults.append(f"pytest ended with exit code {ending.exit_code}, which is none of its own")
     faults.extend(f"in flight when the process ended: {nodeid}" for nodeid in captured.in_flight)
     return faults
 
@@ -91,13 +97,31 @@ def _count_faults(captured: Captured) -> list[str]:
         return ["pytest.xml could not be read"]
     if captured.ending.cause != "exited" or code not in (0, 1):
         return []
+    faults = []
     if code == 0 and junit.broken:
-        return [f"exit code 0 with {len(junit.broken)} failures in pytest.xml"]
-    if code == 1 and not junit.broken:
-        return ["exit code 1 without a failure in pytest.xml"]
+        faults.append(f"exit code 0 with {_counted(len(junit.broken), 'failure')} in pytest.xml")
+    elif code == 1 and not junit.broken:
+        faults.append("exit code 1 without a failure in pytest.xml")
     if junit.tests == 0:
-        return ["no test ran"]
-    return []
+        faults.append("no test ran")
+    elif junit.tests < len(captured.started):
+        faults.append(f"pytest.xml holds {junit.tests} of the {len(captured.started)} tests that ran")
+    return [*faults, *_coverage_faults(captured)]
+
+
+def _coverage_faults(captured: Captured) -> list[str]:
+    """Success is claimed for tests that did not run, or of which only the fixtures did."""
+    faults = []
+    left_out = len(set(captured.collected) - set(captured.started))
+    if captured.ending.exit_code == 0 and captured.started and left_out:
+        faults.append(f"exit code 0, but {left_out} of {len(captured.collected)} collected tests were not started")
+    phases = [event for event in captured.events if event["event"] == "phase"]
+    called = {event["nodeid"] for event in phases if event["when"] == "call"}
+    set_up = {event["nodeid"] for event in phases if event["when"] == "setup" and event["outcome"] == "passed"}
+    ended = {event["nodeid"] for event in captured.events if event["event"] == "test_end"}
+    if uncalled := len((set_up & ended) - called):
+        faults.append(f"{_counted(uncalled, 'test')} set up and not called (--setup-only, --setup-plan?)")
+    return faults
 
 
 def _capture_faults(captured: Captured) -> list[str]:
@@ -105,8 +129,15 @@ def _capture_faults(captured: Captured) -> list[str]:
     if captured.ending.log_error:
         faults.append(captured.ending.log_error)
     if lost := sum(event.get("count", 1) for event in captured.events if event["event"] == "lost"):
-        faults.append(f"{lost} events could not be written")
-    if not any(event["event"] == "session_start" for event in captured.events):
+        faults.append(f"{_counted(lost, 'event')} could not be written")
+    if damaged := sum(event["lines"] for event in captured.events if event["event"] == "damaged"):
+        faults.append(f"{_counted(damaged, 'line')} of the event stream cannot be read")
+    if errors := [event for event in captured.events if event["event"] == "probe_error"]:
+        faults.append(
+            f"the capture failed {_counted(len(errors), 'time')}, first in {errors[0].get('place')}: "
+            f"{errors[0].get('error')}"
+        )
+    if not captured.saw_start:
         faults.append("the plugin saw no session: no gradient, no environment and no pin was captured")
     if captured.junit and captured.junit.rebuilt:
         faults.append(f"{captured.junit.rebuilt}; the file here is rebuilt from the events")
@@ -115,7 +146,7 @@ def _capture_faults(captured: Captured) -> list[str]:
 
 def _start_faults(captured: Captured) -> list[str]:
     """Pins that the test process did not start with: the run is not the one that was asked for."""
-    if not any(event["event"] == "session_start" for event in captured.events):
+    if not captured.saw_start:
         return []
     return [
         f"pin {name} did not hold at the start: wanted {_shown(pin.wanted)}, was {_shown(pin.at_start)}"
@@ -131,6 +162,10 @@ def _change_faults(captured: Captured) -> list[str]:
         for event in lasting_pin_changes(captured)
     )
     return list(dict.fromkeys(changes))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _shown(value: str | None) -> str:

@@ -1,0 +1,93 @@
+"""The event stream as the evidence is made from it: only events that are what they say they are."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gradtriage.evidence.events import Event, read_events
+from gradtriage.model.documents import GradientRecord
+
+# what the readers of an event rely on; the plugin writes it, a broken disk or a test that meddles may not
+_NEEDED: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "session_start": {"snapshot": dict},
+    "session_finish": {"snapshot": dict, "exit_status": int},
+    "collected": {"nodeids": list},
+    "collect_error": {"nodeid": str},
+    "test_start": {"nodeid": str},
+    "test_end": {"nodeid": str},
+    "phase": {"nodeid": str, "when": str, "outcome": str, "seconds": (int, float)},
+    "pin_changed": {"nodeid": str, "name": str},
+    "pin_restored": {"nodeid": str, "name": str},
+    "lost": {"count": int},
+    "damaged": {"lines": int},
+}
+_LATEST = 1e11  # seconds since 1970; what lies behind it is no time
+
+
+def read_capture(folder: Path) -> list[Event]:
+    """The sound events of a folder in order of time; those that are none are counted in `damaged` events."""
+    sound, damaged = [], 0
+    for event in read_events(folder):
+        try:
+            clean = _clean(event)
+        except ValueError:
+            damaged += 1
+            continue
+        if _is_sound(clean):
+            sound.append(clean)
+        else:
+            damaged += 1
+    if damaged:
+        last = sound[-1]["time"] if sound else 0.0
+        sound.append({"event": "damaged", "time": last, "lines": damaged})
+    return sound
+
+
+def _is_sound(event: Event) -> bool:
+    if not 0 <= event["time"] < _LATEST:
+        return False
+    needed = _NEEDED.get(event["event"], {})
+    if not all(isinstance(event.get(name), kind) for name, kind in needed.items()):
+        return False
+    match event["event"]:
+        case "collected":
+            return all(isinstance(nodeid, str) for nodeid in event["nodeids"])
+        case "session_start" | "session_finish":
+            return _is_snapshot(event["snapshot"])
+        case "gradient":
+            return _is_record(event)
+    return True
+
+
+def _is_snapshot(snapshot: dict[str, Any]) -> bool:
+    tables = (snapshot.get(name) or {} for name in ("torch", "packages", "pins"))
+    return all(isinstance(table, dict) for table in tables) and all(
+        isinstance(pin, dict) for pin in (snapshot.get("pins") or {}).values()
+    )
+
+
+def _is_record(event: Event) -> bool:
+    try:
+        GradientRecord.model_validate({name: value for name, value in event.items() if name not in ("event", "time")})
+    except ValidationError:
+        return False
+    return True
+
+
+def _clean(value: Any) -> Any:  # noqa: ANN401 - JSON is any value
+    """The value without lone surrogates (from file names that are no UTF-8), which no file takes.
+
+    Raises:
+        ValueError: A number is not finite; the plugin never writes one.
+    """
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(value)
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    return value
