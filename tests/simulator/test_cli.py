@@ -103,19 +103,73 @@ COUNT = st.integers(-2, 4).map(str)
 PIECES = st.one_of(
     st.tuples(
         st.sampled_from(
-            ["-lambda", "-distance", "-close_distance", "-pixel", "-phi", "-osc", "-phistep", "-mosaic", "-polar", "-twotheta", "-detector_rotx", "-fudge", "-dmin", "-water", "-flux", "-exposure", "-beamsize", "-Xbeam", "-ORGX", "-detector_thick", "-detector_abs", "-dispersion", "-divergence", "-hdivrange", "-hdivstep", "-samplesize", "-default_F", "-detsize"]
+            [
+                "-lambda",
+                "-distance",
+                "-close_distance",
+                "-pixel",
+                "-phi",
+                "-osc",
+                "-phistep",
+                "-mosaic",
+                "-polar",
+                "-twotheta",
+                "-detector_rotx",
+                "-fudge",
+                "-dmin",
+                "-water",
+                "-flux",
+                "-exposure",
+                "-beamsize",
+                "-Xbeam",
+                "-ORGX",
+                "-detector_thick",
+                "-detector_abs",
+                "-dispersion",
+                "-divergence",
+                "-hdivrange",
+                "-hdivstep",
+                "-samplesize",
+                "-default_F",
+                "-detsize",
+            ]
         ),
         NUMBER,
     ),
     st.tuples(
         st.sampled_from(
-            ["-N", "-Na", "-phisteps", "-mosaic_domains", "-mosaic_seed", "-oversample", "-dispsteps", "-hdivsteps", "-detector_thicksteps"]
+            [
+                "-N",
+                "-Na",
+                "-phisteps",
+                "-mosaic_domains",
+                "-mosaic_seed",
+                "-oversample",
+                "-dispsteps",
+                "-hdivsteps",
+                "-detector_thicksteps",
+            ]
         ),
         COUNT,
     ),
     st.tuples(
         st.sampled_from(
-            ["-xds", "-adxv", "-dials", "-denzo", "-round_xtal", "-gauss_xtal", "-tophat_spots", "-nopolar", "-point_pixel", "-curved_det", "-oversample_omega", "-oversample_thick", "-square_div", "-interpolate"]
+            [
+                "-xds",
+                "-adxv",
+                "-dials",
+                "-denzo",
+                "-round_xtal",
+                "-gauss_xtal",
+                "-tophat_spots",
+                "-nopolar",
+                "-point_pixel",
+                "-curved_det",
+                "-oversample_omega",
+                "-oversample_thick",
+                "-square_div",
+                "-interpolate",
+            ]
         )
     ),
     st.tuples(st.sampled_from(["-beam_vector", "-fdet_vector", "-odet_vector", "-misset"]), NUMBER, NUMBER, NUMBER),

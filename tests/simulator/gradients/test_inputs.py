@@ -183,7 +183,7 @@ def test_every_entry_of_the_reflection_table_gets_its_gradient(interpolate):
     assert (gradient != 0).sum() > 100
 
 
-def test_unlisted_entries_of_the_table_follow_default_F():
+def test_unlisted_entries_of_the_table_follow_the_default():
     F = torch.full((9, 9, 9), 20.0, dtype=torch.float64)
     known = torch.zeros((9, 9, 9), dtype=torch.bool)
     known[::2] = True

@@ -21,7 +21,7 @@ def slope(function, x):
 
 @pytest.mark.parametrize("N", [1.0, 2.0, 5.0, 4.3, 1000.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_the_grating_is_N_and_flat_at_a_spot(N, dtype):
+def test_the_grating_is_the_cell_count_and_flat_at_a_spot(N, dtype):
     dh = torch.zeros(3, dtype=dtype, requires_grad=True)
     value = grating(dh, torch.tensor(N, dtype=dtype))
     (gradient,) = torch.autograd.grad(value.sum(), dh)

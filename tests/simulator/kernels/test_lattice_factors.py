@@ -27,7 +27,7 @@ def test_the_grating_is_the_sum_of_its_waves(dh, N):
 
 
 @pytest.mark.parametrize("N", [1, 2, 5, 24])
-def test_the_squared_grating_has_a_mean_of_N_over_a_period(N):
+def test_the_squared_grating_averages_to_the_cell_count_over_a_period(N):
     dh = torch.arange(240, dtype=torch.float64) / 240 - 0.5
     assert grating(dh, N * ONE).square().mean().item() == pytest.approx(N, rel=1e-12)
 

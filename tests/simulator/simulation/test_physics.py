@@ -70,7 +70,7 @@ def test_a_cubic_crystal_on_the_axis_gives_a_picture_with_fourfold_symmetry():
     assert torch.allclose(image, image.T, rtol=1e-9, atol=1e-9)
 
 
-def test_intensity_is_linear_in_fluence_and_quadratic_in_F():
+def test_intensity_is_linear_in_fluence_and_quadratic_in_the_structure_factor():
     parts = configs(TRICLINIC)
     image = simulate(parts)
     assert torch.allclose(simulate(changed(parts, BEAM, fluence=parts[BEAM].fluence * 3)), 3 * image, rtol=ROUNDING)
