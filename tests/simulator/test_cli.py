@@ -100,79 +100,22 @@ def test_the_module_runs_as_a_command():
 
 NUMBER = st.one_of(st.floats(-10, 200), st.sampled_from([0.0, -1.0, 90.0, 1e-3, 1e6])).map(lambda x: f"{x:.6g}")
 COUNT = st.integers(-2, 4).map(str)
+NUMBER_FLAGS = """
+    -lambda -distance -close_distance -pixel -phi -osc -phistep -mosaic -polar -twotheta -detector_rotx -fudge -dmin
+    -water -flux -exposure -beamsize -Xbeam -ORGX -detector_thick -detector_abs -dispersion -divergence -hdivrange
+    -hdivstep -samplesize -default_F -detsize
+"""
+COUNT_FLAGS = "-N -Na -phisteps -mosaic_domains -mosaic_seed -oversample -dispsteps -hdivsteps -detector_thicksteps"
+SWITCHES = """
+    -xds -adxv -dials -denzo -round_xtal -gauss_xtal -tophat_spots -nopolar -point_pixel -curved_det -oversample_omega
+    -oversample_thick -square_div -interpolate
+"""
+VECTOR_FLAGS = "-beam_vector -fdet_vector -odet_vector -misset"
 PIECES = st.one_of(
-    st.tuples(
-        st.sampled_from(
-            [
-                "-lambda",
-                "-distance",
-                "-close_distance",
-                "-pixel",
-                "-phi",
-                "-osc",
-                "-phistep",
-                "-mosaic",
-                "-polar",
-                "-twotheta",
-                "-detector_rotx",
-                "-fudge",
-                "-dmin",
-                "-water",
-                "-flux",
-                "-exposure",
-                "-beamsize",
-                "-Xbeam",
-                "-ORGX",
-                "-detector_thick",
-                "-detector_abs",
-                "-dispersion",
-                "-divergence",
-                "-hdivrange",
-                "-hdivstep",
-                "-samplesize",
-                "-default_F",
-                "-detsize",
-            ]
-        ),
-        NUMBER,
-    ),
-    st.tuples(
-        st.sampled_from(
-            [
-                "-N",
-                "-Na",
-                "-phisteps",
-                "-mosaic_domains",
-                "-mosaic_seed",
-                "-oversample",
-                "-dispsteps",
-                "-hdivsteps",
-                "-detector_thicksteps",
-            ]
-        ),
-        COUNT,
-    ),
-    st.tuples(
-        st.sampled_from(
-            [
-                "-xds",
-                "-adxv",
-                "-dials",
-                "-denzo",
-                "-round_xtal",
-                "-gauss_xtal",
-                "-tophat_spots",
-                "-nopolar",
-                "-point_pixel",
-                "-curved_det",
-                "-oversample_omega",
-                "-oversample_thick",
-                "-square_div",
-                "-interpolate",
-            ]
-        )
-    ),
-    st.tuples(st.sampled_from(["-beam_vector", "-fdet_vector", "-odet_vector", "-misset"]), NUMBER, NUMBER, NUMBER),
+    st.tuples(st.sampled_from(NUMBER_FLAGS.split()), NUMBER),
+    st.tuples(st.sampled_from(COUNT_FLAGS.split()), COUNT),
+    st.tuples(st.sampled_from(SWITCHES.split())),
+    st.tuples(st.sampled_from(VECTOR_FLAGS.split()), NUMBER, NUMBER, NUMBER),
 )
 
 

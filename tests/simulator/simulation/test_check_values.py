@@ -138,7 +138,7 @@ PHYSICAL_TOO = ("C1", "C2", "C4", "C5", "C8a", "C9a", "C9b")
 def check_list(tmp_path, monkeypatch):
     """All reflections to 8 with F = ((7h + 13k + 29l) mod 50) + 10."""
     lines = [
-        f"{h} {k} {l} {(7 * h + 13 * k + 29 * l) % 50 + 10}" for h, k, l in itertools.product(range(-8, 9), repeat=3)
+        f"{h} {k} {m} {(7 * h + 13 * k + 29 * m) % 50 + 10}" for h, k, m in itertools.product(range(-8, 9), repeat=3)
     ]
     (tmp_path / "check.hkl").write_text("\n".join(lines) + "\n")
     monkeypatch.chdir(tmp_path)

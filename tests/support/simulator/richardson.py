@@ -1,5 +1,6 @@
 """Finite differences that know their own error."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -22,7 +23,7 @@ def derivative(
         s = relative * size
         near, far = function(x + s) - function(x - s), function(x + 2 * s) - function(x - 2 * s)
         values.append((8 * near - far) / (12 * s))
-    error, value = min((abs(a - b), b) for a, b in zip(values, values[1:], strict=False))
+    error, value = min((abs(a - b), b) for a, b in itertools.pairwise(values))
     return value, error
 
 
