@@ -217,4 +217,3 @@ class CaptureSession:
         except Exception as error:  # noqa: BLE001 - whatever it is, the test goes on
             with contextlib.suppress(Exception):
                 self.error(place, error)
-

@@ -31,8 +31,8 @@ _DEPTH = 6
 _OBJECTS_PER_FRAME = 1500
 _ITEMS_PER_CONTAINER = 512
 
-# how a value is searched, by its exact type
-_NOTHING, _TENSOR, _DICT, _SEQUENCE, _MODULE, _OBJECT, _FUNCTION, _METHOD, _PARTIAL = range(9)
+# how a value is searched, by its exact type; of two equally near names, the one reached by the earlier kind is better
+_NOTHING, _TENSOR, _MODULE, _OBJECT, _DICT, _SEQUENCE, _FUNCTION, _METHOD, _PARTIAL = range(9)
 
 _BY_TYPE: dict[type, int] = {
     torch.Tensor: _TENSOR,
