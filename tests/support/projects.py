@@ -65,6 +65,7 @@ class SmallProject:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._started: list[subprocess.Popen[str]] = []
         root.mkdir(parents=True, exist_ok=True)
 
     def write(self, name: str, text: str) -> Path:
@@ -100,7 +101,7 @@ class SmallProject:
         preexec: Callable[[], None] | None = None,
         **popen: Any,
     ) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*command, *args],
             cwd=self.root,
             env=self.environment(env),
@@ -108,15 +109,21 @@ class SmallProject:
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "errors": "replace", **popen},
             preexec_fn=preexec,
         )
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        """Ends what a failed test left running."""
+        for process in self._started:
+            process.kill()
+            process.wait()
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
 
     def run(self, *args: str, **how: Any) -> Done:
         """Runs the command to its end."""
-        process = self.start(*args, **how)
-        try:
-            out, err = process.communicate(timeout=PATIENCE)
-        finally:
-            process.kill()
-        return Done(process.returncode, out or "", err or "")
+        return finish(self.start(*args, **how))
 
     def evidence(self, phase: str = "A", reports: str = "reports") -> list[Evidence]:
         folder = self.root / reports / f"phase_{phase.lower()}"
@@ -131,6 +138,15 @@ class SmallProject:
 
     def partial(self, phase: str = "A") -> list[Path]:
         return sorted((self.root / "reports").rglob(".*.partial"))
+
+
+def finish(process: subprocess.Popen[str]) -> Done:
+    """Waits for the end of a command."""
+    try:
+        out, err = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    return Done(process.returncode, out or "", err or "")
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = 20.0) -> Any:

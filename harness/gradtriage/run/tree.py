@@ -5,6 +5,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from collections.abc import Collection, Iterable, Iterator
 
 import psutil
@@ -102,5 +103,19 @@ def kill(pid: int, mark: str, others: Collection[int] | None = None) -> int:
             break
         killed.update(process.pid for process in living)
         send(living, _KILL)
-        psutil.wait_procs(living, timeout=1)
+        _await_end(living, 1.0)
     return len(killed)
+
+
+def _await_end(processes: Iterable[psutil.Process], seconds: float) -> None:
+    """Waits without reaping: the exit status of our own child belongs to who started it, and is told only once."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and any(_lives(process) for process in processes):
+        time.sleep(0.01)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
