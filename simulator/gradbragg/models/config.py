@@ -7,8 +7,7 @@ and is worked out by the models from the values of the moment.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from gradbragg.constants import DEFAULT_FLUENCE
 from gradbragg.errors import ConfigError
+from gradbragg.models.checks import check_angles_close, check_directions, check_numbers, check_positive
 from gradbragg.models.conventions import CONVENTIONS, Pivot
 from gradbragg.rules import PHYSICAL, REFERENCE, Rules
 from gradbragg.units import Scalar, TensorKind, Vector
@@ -29,59 +29,6 @@ OptionalPair = tuple[Scalar | None, Scalar | None] | Tensor
 
 MAX_PIXELS = 2**28
 """More pixels than any detector has: a guard against a slip of the finger."""
-
-
-def check_numbers(config: object) -> None:
-    """Refuse numbers that are not finite; tensors are left alone, since looking at them costs their graph.
-
-    Raises:
-        ConfigError: A plain number is NaN or infinite.
-    """
-    for field in fields(config):  # type: ignore[arg-type]
-        value = getattr(config, field.name)
-        for number in value if isinstance(value, (tuple, list)) else (value,):
-            if isinstance(number, float) and not math.isfinite(number):
-                raise ConfigError(f"{field.name} is {number}; a finite number is needed")
-
-
-def check_positive(config: object, *names: str) -> None:
-    """Refuse plain numbers of zero or less.
-
-    Raises:
-        ConfigError: One of the named fields is not above 0.
-    """
-    for name in names:
-        value = getattr(config, name)
-        for number in value if isinstance(value, (tuple, list)) else (value,):
-            if isinstance(number, (int, float)) and number <= 0:
-                raise ConfigError(f"{name} is {number}; a value above 0 is needed")
-
-
-def check_directions(config: object, *names: str) -> None:
-    """Refuse plain vectors of length 0, and vectors that have not three entries.
-
-    Raises:
-        ConfigError: One of the named fields is no direction.
-    """
-    for name in names:
-        vector = getattr(config, name)
-        if vector is None:
-            continue
-        if len(vector) != 3:
-            raise ConfigError(f"{name} has {len(vector)} entries; three are needed")
-        if all(isinstance(x, (int, float)) and x == 0 for x in vector):
-            raise ConfigError(f"{name} is 0 0 0; a direction is needed")
-
-
-def check_angles_close(alpha: float, beta: float, gamma: float) -> None:
-    """Refuse cell angles, in degrees, that no cell can have.
-
-    Raises:
-        ConfigError: The volume would not be positive.
-    """
-    x, y, z = (math.cos(math.radians(angle)) for angle in (alpha, beta, gamma))
-    if max(alpha, beta, gamma) >= 180.0 or 1.0 - x * x - y * y - z * z + 2.0 * x * y * z <= 0.0:
-        raise ConfigError(f"no cell has the angles {alpha:g} {beta:g} {gamma:g}: its volume would not be positive")
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,17 +8,16 @@ switch on, its factor multiplies the running sum after every term instead.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from gradbragg.simulation.lattice import LatticeModel
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gradbragg.simulation.lattice import LatticeModel
     from gradbragg.simulation.plan import SamplingPlan
     from gradbragg.simulation.rays import RayOptics, Rays
 
@@ -139,10 +138,10 @@ def _first_step_difference(scene: Scene, pixels: Tensor) -> Tensor:
     q = rays.q[0, 0, 0, 0]
     domains = before_phi.shape[0]
     lattice = scene.lattice.subset(slice(0, domains))
-    found = LatticeModel(
-        before_phi, lattice.cells, lattice.shape, lattice.fudge, lattice.structure, lattice.kind, lattice.spot_metric
-    )
+    found = replace(lattice, orientations=before_phi)
     difference = torch.where(starts_at_zero, found.summed(q) - lattice.summed(q), 0.0)
+    if rays.kept is not None:
+        difference = torch.where(rays.kept[0, 0, 0, 0], difference, 0.0)
     return torch.where(pixels == scene.first_pixel, difference, 0.0)
 
 
