@@ -3,12 +3,13 @@
 import sys
 import textwrap
 
-# here, since a session inside a test would import them anew each time: that takes a second, and torch ends the process
-import gradtriage.plugin.session
-import gradtriage.probe.patches  # noqa: F401
 import hypothesis  # noqa: F401
 import pytest
 import torch  # noqa: F401
+
+# here, since a session inside a test would import them anew each time: that takes a second, and torch ends the process
+import gradtriage.plugin.session
+import gradtriage.probe.patches  # noqa: F401
 from gradtriage.evidence.events import read_events
 
 HEADER = """

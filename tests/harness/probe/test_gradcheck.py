@@ -82,7 +82,8 @@ def test_second_derivatives_cover_the_grad_outputs(capture):
 
 def test_complex_functions_are_recorded(capture):
     (record,) = capture.body(
-        "z = torch.tensor([1 + 2j], dtype=torch.complex128, requires_grad=True)\nassert gradcheck(lambda z: z * z, (z,))"
+        "z = torch.tensor([1 + 2j], dtype=torch.complex128, requires_grad=True)\n"
+        "assert gradcheck(lambda z: z * z, (z,))"
     )
     assert record["gradients"]["z"]["norm"] == pytest.approx(record["gradients"]["z"]["numeric"], rel=1e-6)
 

@@ -6,10 +6,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from gradtriage.probe.statistics import reading, summaries
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
+
+from gradtriage.probe.statistics import reading, summaries
 
 # torch says once a process that sparse and nested tensors are young
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
