@@ -38,7 +38,7 @@ OWN = Group(
         Flag("--dtype", "float32 or float64 (double throughout).", "word", default="float32"),
         Flag("--precision", "mixed, or single for phases in single precision too.", "word", default="mixed"),
         Flag("--device", "Where to compute, as torch names it.", "word", default="cpu"),
-        Flag("--block-steps", "Sampling steps in memory at a time.", "count", default="524288"),
+        Flag("--block-steps", "Sampling steps in memory at a time.", "count", default="131072"),
         Flag("--png", "Preview, dark spots on white.", "file", unit="file"),
         switch("--debug", "Show the traceback of an error."),
         switch("--help", "Show this text.", aliases=("-h", "-help")),

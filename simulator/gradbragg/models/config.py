@@ -272,7 +272,7 @@ class RunConfig:
     oversample_thick: bool = False
     roi: Roi | None = None
     dmin_angstrom: Scalar = 0.0
-    block_steps: int = 2**19
+    block_steps: int = 2**17
 
     def __post_init__(self) -> None:
         check_numbers(self)
