@@ -1,13 +1,13 @@
 """The command line: one lazily loaded module a command, so that `gradtriage --help` starts at once."""
 
 import importlib
-import os
 import sys
 from typing import Any, NoReturn
 
 import click
 
 from gradtriage import __version__
+from gradtriage.cli.output import let_go, say
 from gradtriage.errors import GradTriageError
 
 # name: (module, what it does); the module has a click command of the same name
@@ -77,8 +77,12 @@ def _exit_code(argv: list[str]) -> int:
     except GradTriageError as error:
         if debug:
             raise
-        click.echo(f"gradtriage: {error}", err=True)
+        say(f"gradtriage: {' '.join(str(error).split())}", err=True)  # one line, whatever a key or a path holds
         return error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who reads us has gone; no second error at exit
+    except OSError as error:
+        if debug:
+            raise
+        let_go()  # who reads us has gone, or the disk behind stdout is full; no second error at exit
+        if not isinstance(error, BrokenPipeError):
+            say(f"gradtriage: {error.filename or 'output'}: {error.strerror or error}", err=True)
         return 3

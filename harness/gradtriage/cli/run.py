@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from gradtriage.cli.output import say
+from gradtriage.errors import UsageError
 from gradtriage.evidence.files import write_whole
 from gradtriage.model.document import to_json
 from gradtriage.report.terminal import outcome_lines
@@ -12,6 +14,7 @@ from gradtriage.run.phase import Outcome
 from gradtriage.run.seal import seal_all_abandoned
 from gradtriage.run.workflow import Blocked, Workflow, open_workflow, run_phases
 
+INTERRUPTED, NOT_FINISHED = 130, 3
 PYTEST_USAGE = 4  # pytest's own code for a command line that it cannot use
 
 
@@ -33,32 +36,38 @@ def run(plan: Path, phases: tuple[str, ...], quiet: bool, json_file: str | None)
     """
     workflow = open_workflow(plan, phases, Path.cwd())
     reports = workflow.plan.reports_folder(workflow.project.root)
-    for folder in seal_all_abandoned(reports, lambda error: click.echo(f"gradtriage: {error}", err=True)):
-        click.echo(f"sealed what a killed run had left: {_relative(folder)}", err=True)
+    if json_file not in (None, "-") and not Path(json_file or "").parent.is_dir():
+        raise UsageError(f"--json {json_file}: there is no folder {Path(json_file or '').parent}; make it first")
+    for folder in seal_all_abandoned(reports, lambda error: say(f"gradtriage: {error}", err=True)):
+        say(f"sealed what a killed run had left: {_relative(folder)}", err=True)
     to_stdout = json_file == "-"
     echo = None if quiet else (sys.stderr.buffer if to_stdout else sys.stdout.buffer)
-    results = []
+    results, said = [], True
     for result in run_phases(workflow, echo):
         results.append(result)
-        click.echo("\n".join(_lines(workflow, result)), err=to_stdout)
+        said = say("\n".join(_lines(result)), err=to_stdout) and said
+        if isinstance(result, Outcome) and result.ending.exit_code == PYTEST_USAGE:
+            said = say(f"gradtriage: {_usage_line(workflow, result)}", err=True) and said
     if json_file is not None:
         document = to_json({"phases": [_entry(result) for result in results]})
         if to_stdout:
-            click.echo(document, nl=False)
+            said = say(document, nl=False) and said
         else:
             write_whole(Path(json_file), document)
-    return _exit_code(results)
+    code = _exit_code(results)
+    return code if said or code == INTERRUPTED else NOT_FINISHED
 
 
-def _lines(workflow: Workflow, result: Outcome | Blocked) -> list[str]:
+def _usage_line(workflow: Workflow, outcome: Outcome) -> str:
+    log = f"{_relative(outcome.folder)}/pytest.log"
+    return f"{workflow.path}: phase {outcome.phase.id}: pytest cannot use its 'select' or 'args'; see {log}"
+
+
+def _lines(result: Outcome | Blocked) -> list[str]:
     title = f"Phase {result.phase.id}" + (f" ({result.phase.title})" if result.phase.title else "")
     if isinstance(result, Blocked):
         return [f"{title}: not run; it needs phase {result.needs}, whose criteria are not met"]
-    lines = outcome_lines(title, result.folder, _relative(result.folder))
-    if result.ending.exit_code == PYTEST_USAGE:
-        log = f"{_relative(result.folder)}/pytest.log"
-        lines.append(f"  {workflow.path}: phase {result.phase.id}: pytest cannot use its 'select' or 'args'; see {log}")
-    return lines
+    return outcome_lines(title, result.folder, _relative(result.folder))
 
 
 def _relative(folder: Path) -> str:
@@ -83,9 +92,9 @@ def _entry(result: Outcome | Blocked) -> dict[str, object]:
 def _exit_code(results: list[Outcome | Blocked]) -> int:
     outcomes = [result for result in results if isinstance(result, Outcome)]
     if any(outcome.ending.cause == "interrupted" for outcome in outcomes):
-        return 130
+        return INTERRUPTED
     if any(outcome.ending.log_error or _lost_events(outcome) for outcome in outcomes):
-        return 3
+        return NOT_FINISHED
     if any(outcome.ending.exit_code == 4 for outcome in outcomes):
         return 2
     return 0 if all(isinstance(result, Outcome) and result.met for result in results) else 1

@@ -20,6 +20,10 @@ RUNNING_SCHEMA = "gradtriage.running/1"
 # A reserve that is given up when the disk is full, so that what was captured can still be sealed.
 RESERVE = ".reserve"
 RESERVE_BYTES = 512 * 1024
+# Room for the ending of the process, taken at the start: how a run ended can be noted on a disk that is full.
+ENDING = ".ending"
+ENDING_BYTES = 4096
+PASSING = (RUNNING, RESERVE, ENDING)
 _MOVING_SECONDS = 5.0
 
 
@@ -49,7 +53,7 @@ class PartialFolder:
         Raises:
             EvidenceError: A folder of that name exists already; nothing is overwritten.
         """
-        for name in (RUNNING, RESERVE):
+        for name in PASSING:
             (self.path / name).unlink(missing_ok=True)
         if self.final.exists():
             raise EvidenceError(f"{self.final} exists already; the evidence stays in {self.path}")
@@ -101,6 +105,7 @@ def _occupy(partial: PartialFolder, now: datetime) -> None:
         write_whole(partial.path / RUNNING, to_json(running))
         with (partial.path / RESERVE).open("wb") as file:
             file.write(b"\0" * RESERVE_BYTES)
+        (partial.path / ENDING).write_bytes(b" " * ENDING_BYTES)
     except OSError:
         shutil.rmtree(partial.path, ignore_errors=True)
         raise
@@ -111,6 +116,25 @@ def note_child(partial: PartialFolder, pid: int, mark: str) -> None:
     running = strict_json((partial.path / RUNNING).read_text(encoding="utf-8"))
     running["child"] = {"pid": pid, "mark": mark}
     write_whole(partial.path / RUNNING, to_json(running))
+
+
+def note_ending(partial: PartialFolder, text: str) -> None:
+    """Writes down how the process ended, in room that is there already; what does not fit is not noted."""
+    data = text.encode()
+    try:
+        with (partial.path / ENDING).open("r+b") as file:
+            if len(data) <= ENDING_BYTES:
+                file.write(data)
+    except OSError:
+        return  # a disk that not even takes this; the ending is derived from the events then
+
+
+def noted_ending(partial: PartialFolder) -> str | None:
+    """What `note_ending` wrote, if it came so far."""
+    try:
+        return (partial.path / ENDING).read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def partial_folders(reports: Path) -> list[PartialFolder]:

@@ -15,7 +15,17 @@ from gradtriage.evidence.capture import read_capture
 from gradtriage.evidence.environment import environment_document
 from gradtriage.evidence.events import merge_gradients
 from gradtriage.evidence.files import files_below, sha256, write_whole
-from gradtriage.evidence.folder import PartialFolder, child_of, is_alive, partial_folders, sealing_lock
+from gradtriage.evidence.folder import (
+    ENDING,
+    PASSING,
+    PartialFolder,
+    child_of,
+    is_alive,
+    note_ending,
+    noted_ending,
+    partial_folders,
+    sealing_lock,
+)
 from gradtriage.evidence.junit import read_junit, rebuild_junit
 from gradtriage.model.document import to_json
 from gradtriage.model.documents import Criteria, CriterionResult, Ending, FileEntry, Manifest, TaskDocument
@@ -38,6 +48,7 @@ def seal(partial: PartialFolder, ending: Ending) -> Path:
         EvidenceError: The disk is full or the folder not writable; what was captured stays in the partial folder,
             and the next command tries again.
     """
+    note_ending(partial, ending.to_json())
     for attempt in (1, 2):
         try:
             return _sealed(partial, ending)
@@ -121,7 +132,7 @@ def judge_criteria(captured: Captured, judgement: Judgement) -> Criteria:
 
 def _manifest(captured: Captured, judgement: Judgement) -> Manifest:
     folder, task = captured.folder, captured.task
-    names = [name for name in files_below(folder) if name not in ("manifest.json", "running.json", ".reserve")]
+    names = [name for name in files_below(folder) if name not in ("manifest.json", *PASSING)]
     return Manifest(
         initiative=task.initiative,
         phase=task.phase,
@@ -174,6 +185,8 @@ def _seal_alone(partial: PartialFolder) -> Path | None:
 def _abandoned_ending(partial: PartialFolder, left: int) -> Ending:
     if (partial.path / "ending.json").exists():  # the run itself had ended; only the sealing was cut short
         return Ending.read(partial.path / "ending.json")
+    if (noted := noted_ending(partial)) is not None:
+        return Ending.parse(noted, str(partial.path / ENDING))
     events = read_capture(partial.path)
     # workers of xdist finish too, and before the process that has the session's status
     finish = next((event for event in reversed(events) if event["event"] == "session_finish"), None)
@@ -190,7 +203,7 @@ def _abandoned_ending(partial: PartialFolder, left: int) -> Ending:
     )
 
 
-def seal_all_abandoned(reports: Path, failed: Callable[[GradTriageError], None]) -> list[Path]:
+def seal_all_abandoned(reports: Path, failed: Callable[[GradTriageError], object]) -> list[Path]:
     """Seals every partial folder below a place whose runner is gone.
 
     Args:

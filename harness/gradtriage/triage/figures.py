@@ -10,7 +10,7 @@ from gradtriage.triage.captured import Captured, NamedGradient
 
 # written after the criteria are judged, or gone by the time that the folder is whole
 _CERTAIN_FILES = ("criteria.json", "summary.md", "manifest.json")
-_PASSING_FILES = ("running.json", "request.json", ".reserve")
+_PASSING_FILES = ("running.json", "request.json", ".reserve", ".ending")
 
 
 class Value:

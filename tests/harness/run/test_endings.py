@@ -111,7 +111,7 @@ ENDINGS = {
     "leaves-while-importing": Ending("import os; os._exit(0)", "crashed", 0, (0, 0, 0, 0)),
     "time-limit": Ending(
         "import time\ndef test_a(): pass\ndef test_b(): time.sleep(60)\n", "timeout", 2, (2, 0, 0, 0),
-        ("time limit of 1.5 s",), ("test_b",), pytest={"timeout": 1.5},
+        ("time limit of 1.5 s",), ("test_b",), pytest={"timeout": 1.5, "grace": 10},
     ),
     "bomb": Ending(
         TWO_TESTS, "incomplete", 1, (2, 1, 0, 0), ("refused", "rebuilt from the events"), kept=("pytest-unread.xml",),
