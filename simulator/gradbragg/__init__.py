@@ -21,10 +21,11 @@ from gradbragg.errors import (
 )
 from gradbragg.flags import configs_from_flags
 from gradbragg.models.beam import Beam
-from gradbragg.models.config import BeamConfig, CrystalConfig, DetectorConfig, Roi, RunConfig
+from gradbragg.models.config import BeamConfig, CrystalConfig, DetectorConfig
 from gradbragg.models.crystal import Crystal, CrystalState
 from gradbragg.models.detector import Detector, DetectorGeometry
 from gradbragg.models.reflections import ReflectionTable
+from gradbragg.models.run_config import Roi, RunConfig
 from gradbragg.simulation.simulator import Simulator
 
 __all__ = [

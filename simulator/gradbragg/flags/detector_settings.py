@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from gradbragg.errors import FlagWarning, UsageError
 from gradbragg.io.smv import read_mask
-from gradbragg.models.config import MAX_PIXELS, DetectorConfig, Roi
+from gradbragg.models.config import MAX_PIXELS, DetectorConfig
+from gradbragg.models.run_config import Roi
 
 if TYPE_CHECKING:
     from gradbragg.flags.settings import Settings
@@ -178,6 +179,8 @@ def _twotheta(settings: Settings) -> float:
 def _sensor(settings: Settings) -> tuple[float, float | None]:
     """Thickness and attenuation depth in micrometres."""
     thickness = settings.number("-detector_thick") or 0.0
+    if settings.compat:
+        thickness = max(thickness, 0.0)
     absorb = settings.last("-detector_abs")
     if absorb is None:
         return thickness, None

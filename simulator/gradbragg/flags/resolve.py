@@ -12,7 +12,8 @@ from gradbragg.flags.beam_settings import beam_config, wavelength_angstrom
 from gradbragg.flags.crystal_settings import crystal_config
 from gradbragg.flags.detector_settings import convention, detector_config, region_of_interest
 from gradbragg.flags.settings import Settings, read_settings
-from gradbragg.models.config import BeamConfig, CrystalConfig, DetectorConfig, Precision, RunConfig
+from gradbragg.models.config import BeamConfig, CrystalConfig, DetectorConfig
+from gradbragg.models.run_config import Precision, RunConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,6 +10,9 @@ from dataclasses import fields
 
 from gradbragg.errors import ConfigError
 
+MAX_SAMPLES = 10**7
+"""More samples of one kind in a pixel than any computer works through: a guard against a slip of the finger."""
+
 
 def check_numbers(config: object) -> None:
     """Refuse numbers that are not finite.
@@ -35,6 +38,29 @@ def check_positive(config: object, *names: str) -> None:
         for number in value if isinstance(value, (tuple, list)) else (value,):
             if isinstance(number, (int, float)) and number <= 0:
                 raise ConfigError(f"{name} is {number}; a value above 0 is needed")
+
+
+def check_not_negative(config: object, *names: str) -> None:
+    """Refuse plain numbers below zero.
+
+    Raises:
+        ConfigError: One of the named fields is below 0.
+    """
+    for name in names:
+        value = getattr(config, name)
+        if isinstance(value, (int, float)) and value < 0:
+            raise ConfigError(f"{name} is {value:g}; a value of 0 or more is needed")
+
+
+def check_product(config: object, *names: str) -> None:
+    """Refuse counts whose product no computer could work through.
+
+    Raises:
+        ConfigError: The product of the named fields is too large.
+    """
+    product = math.prod(getattr(config, name) for name in names)
+    if product > MAX_SAMPLES:
+        raise ConfigError(f"{' times '.join(names)} is {product}, more than {MAX_SAMPLES}")
 
 
 def check_directions(config: object, *names: str) -> None:

@@ -10,21 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import torch
 from torch import Tensor
 
 from gradbragg.constants import DEFAULT_FLUENCE
 from gradbragg.errors import ConfigError
-from gradbragg.models.checks import check_angles_close, check_directions, check_numbers, check_positive
+from gradbragg.models.checks import (
+    check_angles_close,
+    check_directions,
+    check_not_negative,
+    check_numbers,
+    check_positive,
+    check_product,
+)
 from gradbragg.models.conventions import CONVENTIONS, Pivot
-from gradbragg.rules import PHYSICAL, REFERENCE, Rules
-from gradbragg.units import Scalar, TensorKind, Vector
+from gradbragg.units import Scalar, Vector
 
 if TYPE_CHECKING:
     from gradbragg.models.reflections import ReflectionTable
 
 Shape = Literal["square", "round", "gauss", "tophat"]
-Precision = Literal["mixed", "single"]
 OptionalPair = tuple[Scalar | None, Scalar | None] | Tensor
 
 MAX_PIXELS = 2**28
@@ -95,6 +99,8 @@ class CrystalConfig:
         check_numbers(self)
         check_positive(self, "cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma", "n_cells")
         check_positive(self, "phi_steps", "mosaic_domains")
+        check_product(self, "phi_steps", "mosaic_domains")
+        check_not_negative(self, "fudge", "mosaic_spread_deg", "water_um")
         check_directions(self, "spindle_axis")
         if self.shape not in ("square", "round", "gauss", "tophat"):
             raise ConfigError(f"shape is {self.shape!r}; one of square, round, gauss, tophat is needed")
@@ -162,6 +168,8 @@ class BeamConfig:
     def __post_init__(self) -> None:
         check_numbers(self)
         check_positive(self, "wavelength_angstrom", "hdiv_steps", "vdiv_steps", "dispersion_steps")
+        check_product(self, "hdiv_steps", "vdiv_steps", "dispersion_steps")
+        check_not_negative(self, "fluence", "flux", "hdiv_range_mrad", "vdiv_range_mrad", "dispersion")
         check_directions(self, "direction", "polarization_axis")
 
 
@@ -221,7 +229,8 @@ class DetectorConfig:
 
     def __post_init__(self) -> None:
         check_numbers(self)
-        check_positive(self, "n_fast", "n_slow", "pixel_size_mm", "thickness_steps")
+        check_positive(self, "n_fast", "n_slow", "pixel_size_mm", "thickness_steps", "attenuation_um")
+        check_not_negative(self, "thickness_um")
         check_directions(self, "fast_axis", "slow_axis", "twotheta_axis")
         if self.n_fast * self.n_slow > MAX_PIXELS:
             raise ConfigError(f"{self.n_fast} x {self.n_slow} pixels are more than {MAX_PIXELS}")
@@ -231,71 +240,3 @@ class DetectorConfig:
             raise ConfigError(f"pivot is {self.pivot!r}; beam or sample is needed")
         if self.mask is not None and tuple(self.mask.shape) != (self.n_slow, self.n_fast):
             raise ConfigError(f"the mask is {tuple(self.mask.shape)}, the detector {(self.n_slow, self.n_fast)}")
-
-
-@dataclass(frozen=True)
-class Roi:
-    """A rectangle of pixels, both ends included, counted from 0."""
-
-    fast_min: int
-    fast_max: int
-    slow_min: int
-    slow_max: int
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """How the image is computed.
-
-    Args:
-        dtype: Of the image and of the trigonometry.
-        device: Where it is computed.
-        precision: ``mixed`` keeps scattering vectors, indices and their fractions in double precision
-            whatever the dtype; ``single`` does not, which is off by parts in a thousand.
-        compat: Reproduce the reference program, its defects included.
-        oversample: Subpixels along each edge; None: from the size of the crystal.
-        oversample_omega: Solid angle at every subpixel (compat; otherwise it always is).
-        oversample_polar: Polarization at every subpixel and source (compat).
-        oversample_thick: Absorption at every subpixel and layer (compat).
-        roi: Pixels to simulate; the others stay 0. None: all.
-        dmin_angstrom: Spacings below this are left out; 0: none.
-        block_steps: Sampling steps that are in memory at the same time.
-    """
-
-    dtype: torch.dtype = torch.float32
-    device: str = "cpu"
-    precision: Precision = "mixed"
-    compat: bool = False
-    oversample: int | None = None
-    oversample_omega: bool = False
-    oversample_polar: bool = False
-    oversample_thick: bool = False
-    roi: Roi | None = None
-    dmin_angstrom: Scalar = 0.0
-    block_steps: int = 2**17
-
-    def __post_init__(self) -> None:
-        check_numbers(self)
-        if self.dtype not in (torch.float32, torch.float64):
-            raise ConfigError(f"dtype is {self.dtype}; torch.float32 or torch.float64 is needed")
-        if self.precision not in ("mixed", "single"):
-            raise ConfigError(f"precision is {self.precision!r}; mixed or single is needed")
-        if self.oversample is not None:
-            check_positive(self, "oversample")
-        check_positive(self, "block_steps")
-
-    @property
-    def rules(self) -> Rules:
-        """The physics, or the reference program's rules."""
-        return REFERENCE if self.compat else PHYSICAL
-
-    @property
-    def phase_kind(self) -> TensorKind:
-        """Kind of geometry, scattering vectors and indices."""
-        single = self.precision == "single" and self.dtype == torch.float32
-        return TensorKind(torch.float32 if single else torch.float64, torch.device(self.device))
-
-    @property
-    def image_kind(self) -> TensorKind:
-        """Kind of trigonometry, factors and image."""
-        return TensorKind(self.dtype, torch.device(self.device))

@@ -15,9 +15,9 @@ from gradbragg.units import TensorKind, plain_number
 
 if TYPE_CHECKING:
     from gradbragg.models.beam import Sources
-    from gradbragg.models.config import RunConfig
     from gradbragg.models.crystal import CrystalState
     from gradbragg.models.detector import DetectorGeometry, SensorLayers
+    from gradbragg.models.run_config import RunConfig
 
 _SAMPLES_A_FRINGE = 3.0
 """Subpixels for each fringe of the whole crystal's interference."""

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from gradbragg.errors import BlankImageWarning
 from gradbragg.kernels.background import water_intensity
-from gradbragg.models.config import RunConfig
+from gradbragg.models.run_config import RunConfig
 from gradbragg.simulation.accumulate import Scene, Switches, physical_pixels, reference_pixels
 from gradbragg.simulation.interpolation_limit import first_miss
 from gradbragg.simulation.lattice import LatticeModel

@@ -145,6 +145,12 @@ BAD = {
     "an empty region": (BASE + "-roi 9 3 0 5", "holds no pixel"),
     "a sensor that stops nothing": (BASE + "-detector_abs inf -detector_thick 100", "finite -detector_abs"),
     "a negative depth": (BASE + "-detector_thick 100 -detector_abs -3", "-detector_abs needs a depth above 0"),
+    "too many subpixels": (BASE + "-oversample 99999", "oversample is 99999"),
+    "too many orientations": (BASE + "-phi 0 -osc 1 -phisteps 10000 -mosaic 1 -mosaic_domains 10000", "times"),
+    "too many sources": (BASE + "-divergence 1 -divsteps 9999", "times"),
+    "negative light": (BASE + "-fluence -1", "fluence is -1"),
+    "a negative sensor": (BASE + "-detector_thick -1", "thickness_um is -1"),
+    "a negative fudge": (BASE + "-round_xtal -fudge -1", "fudge is -1"),
     "a beam of no size": (BASE + "-flux 1e12 -beamsize 0", "-beamsize above 0"),
 }
 
