@@ -36,6 +36,7 @@ class _LazyGroup(click.Group):
 
 @click.group(
     cls=_LazyGroup,
+    no_args_is_help=False,  # that would be an error of many lines
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 nothing to report, 1 findings, 2 wrong usage, "
     "3 the harness could not finish, 130 interrupted.",
@@ -43,13 +44,13 @@ class _LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="gradtriage")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def app(debug: bool) -> None:
-    r"""Find out why a PyTorch gradient is zero, missing, NaN or wrong, and keep the evidence.
+    """Find out why a PyTorch gradient is zero, missing, NaN or wrong, and keep the evidence.
 
     \b
     Example:
       gradtriage init
       gradtriage run plans/gradients.yaml
-    """
+    """  # noqa: D301 - click knows the character, not the escape
 
 
 def main(argv: list[str] | None = None) -> NoReturn:

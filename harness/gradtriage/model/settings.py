@@ -64,8 +64,13 @@ def _table(path: Path) -> dict[str, Any] | None:
         raise PlanError(f"{path}: not TOML: {error}") from error
     if path.name == OWN_FILE:
         return data
-    table = data.get("tool", {}).get("gradtriage") if isinstance(data.get("tool", {}), dict) else None
-    return table if isinstance(table, dict) else None
+    tools = data.get("tool", {})
+    if not isinstance(tools, dict) or "gradtriage" not in tools:
+        return None
+    table = tools["gradtriage"]
+    if not isinstance(table, dict):
+        raise PlanError(f"{path}: tool.gradtriage: is no table; write the settings below [tool.gradtriage]")
+    return table
 
 
 def _settings(path: Path, table: dict[str, Any]) -> Settings:

@@ -10,6 +10,7 @@ from gradtriage.errors import PlanError
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000
 
+_TEXT_KEYS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 type_error_hint = "a plan is a mapping of keys to values"
 
 
@@ -64,10 +65,12 @@ class _Walk:
         elif isinstance(node, yaml.MappingNode):
             seen: set[Hashable] = set()
             for key, child in node.value:
-                if not isinstance(key, yaml.ScalarNode) or key.value in seen:
-                    raise PlanError(
-                        f"{self.origin}:{key.start_mark.line + 1}: key {str(key.value)!r} stands twice or is no text"
-                    )
+                where = f"{self.origin}:{key.start_mark.line + 1}"
+                if not isinstance(key, yaml.ScalarNode) or key.tag not in _TEXT_KEYS:
+                    shown = repr(key.value) if isinstance(key, yaml.ScalarNode) else "of several values"
+                    raise PlanError(f"{where}: key {shown} is no text; put it in quotes")
+                if key.value in seen:
+                    raise PlanError(f"{where}: key {key.value!r} stands twice")
                 seen.add(key.value)
                 self.lines[(*path, key.value)] = key.start_mark.line + 1
                 self.visit(child, (*path, key.value))

@@ -41,9 +41,7 @@ def test_any_path_will_do(tmp_path: Path, name: str) -> None:
 
 def test_a_test_file_whose_name_is_no_utf8_is_captured_and_sealed(project: SmallProject) -> None:
     (project.root / "tests").mkdir()
-    name = os.fsencode(project.root / "tests") + b"/test_\xff_it.py"
-    with open(name, "w") as file:
-        file.write(TESTS)
+    Path(project.root / "tests" / os.fsdecode(b"test_\xff_it.py")).write_text(TESTS)
     done = project.run("run", str(project.plan({"pytest": {"select": ["tests"]}})))
     assert "Traceback" not in done.err
     evidence = project.only()
