@@ -24,11 +24,12 @@ class Each:
         self.item = item
 
 
-_ENTRY = dict.fromkeys(("status", "value", "norm", "max_abs", "numel", "zeros", "nans", "infs", "numeric"), Value)
+# a gradient is a number, and has statistics below it
+ENTRY = dict.fromkeys(("status", "value", "norm", "max_abs", "numel", "zeros", "nans", "infs", "numeric"), Value)
 _GRADIENTS: dict[str, object] = dict.fromkeys(
     ("count", "max_abs", "min_abs", "none", "zero", "nan", "inf", "loss", "records"), Value
 )
-_GRADIENTS["names"] = Each(_ENTRY)
+_GRADIENTS["names"] = Each(ENTRY)
 _CAUSE = dict.fromkeys(("id", "kind", "file", "line", "function", "source", "op", "proof", "fix"), Value)
 
 # The names of the contract (section 8), in the shape in which they nest.
@@ -65,7 +66,7 @@ class GradientFigure(float):
         """Makes the number from the entry's statistics."""
         number = entry.value if entry.value is not None else entry.norm
         figure = super().__new__(cls, math.nan if number is None else number)
-        for name in _ENTRY:
+        for name in ENTRY:
             setattr(figure, name, getattr(entry, name))
         return figure
 
