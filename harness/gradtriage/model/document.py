@@ -20,6 +20,7 @@ def _whole(value: object) -> object:
 
 
 Integer = Annotated[int, Field(strict=True), BeforeValidator(_whole)]
+Ordinal = Annotated[int, Field(strict=True, ge=1), BeforeValidator(_whole)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Text = Annotated[str, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from gradtriage.model.document import Document, Flag, Integer, Number, Part, Text
+from gradtriage.model.document import Document, Flag, Integer, Number, Ordinal, Part, Text
 
 Status = Literal["complete", "interrupted", "timeout", "crashed", "incomplete"]
 GradientStatus = Literal["ok", "none", "zero", "nan", "inf"]
@@ -44,7 +44,7 @@ class GradientRecord(Part):
     """One gradient computation that a test made."""
 
     nodeid: Text
-    call: Annotated[Integer, Field(ge=1)]
+    call: Ordinal
     kind: GradientKind
     raised: Text | None
     where: Where
