@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from gradtriage.evidence.environment import environment_document
-from gradtriage.model.documents import Criteria, Ending, Environment, Gradients, TaskDocument
 from gradtriage.evidence.events import merge_gradients
 from gradtriage.evidence.junit import JUnit, JUnitCase
+from gradtriage.model.documents import Criteria, Ending, Environment, Gradients, TaskDocument
 from gradtriage.triage.captured import Captured
 
 NODEID = "tests/test_it.py::test_a"
@@ -44,7 +44,8 @@ def zero(**changes: Any) -> dict[str, Any]:
 def record(gradients: dict[str, dict[str, Any]] | None = None, **changes: Any) -> dict[str, Any]:
     """One gradient computation."""
     return {
-        "nodeid": NODEID, "call": 1, "kind": "backward", "raised": None, "where": {"file": "tests/test_it.py", "line": 7},
+        "nodeid": NODEID, "call": 1, "kind": "backward", "raised": None,
+        "where": {"file": "tests/test_it.py", "line": 7},
         "loss": 2.5, "gradients": {"w": entry()} if gradients is None else gradients, **changes,
     }  # fmt: skip
 
@@ -54,7 +55,8 @@ def task(**changes: Any) -> TaskDocument:
     asked: dict[str, Any] = {
         "initiative": "X-1", "title": "A title", "plan": "plan.yaml", "phase": "A", "phase_title": "Baseline",
         "objective": "See what is there", "stamp": "20260102T120000Z", "start": "2026-01-02T12:00:00.250+00:00",
-        "tool_version": "0.1.0", "command": "python -m pytest", "timeout": 60.0, "pins": {}, "commit": None, "dirty": None,
+        "tool_version": "0.1.0", "command": "python -m pytest", "timeout": 60.0, "pins": {},
+        "commit": None, "dirty": None,
         "criteria": [], "hypotheses": [], "next": [], "references": [], "earlier": [],
     }  # fmt: skip
     return TaskDocument.model_validate({**asked, **changes})

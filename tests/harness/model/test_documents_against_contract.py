@@ -51,13 +51,13 @@ DOCUMENTS: dict[str, tuple[type[Document], dict[str, Any]]] = {
         Criteria,
         {
             "schema": "gradtriage.criteria/1",
-            "criteria": [{"id": "A1", "text": "t", "check": "exit_code == 1", "measured": {"exit_code": 1}, "met": True}],
+            "criteria": [{"id": "A1", "text": "t", "check": "c", "measured": {"exit_code": 1}, "met": True}],
         },
     ),
 }  # fmt: skip
 VALUES: list[Any] = [
-    None, True, False, 0, 1, -1, 3, 3.0, -0.0, 1.5, 1e308, 10**20, "", "x", "1", "true", [], [1], {}, {"a": 1}, {"a": "1"},
-    {"a": None}, [None], [{}], "complete", "ok", "backward", "20260102T120000Z", "0" * 64, "G" * 64,
+    None, True, False, 0, 1, -1, 3, 3.0, -0.0, 1.5, 1e308, 10**20, "", "x", "1", "true", [], [1], {}, {"a": 1},
+    {"a": "1"}, {"a": None}, [None], [{}], "complete", "ok", "backward", "20260102T120000Z", "0" * 64, "G" * 64,
 ]  # fmt: skip
 NEW_KEYS = ("zzz", "schema_", "model_config", "self", "copy", "json", "__class__", "")
 

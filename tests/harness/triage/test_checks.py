@@ -1,5 +1,6 @@
 """Checks: what is accepted, what is refused, what comes out, and that nothing in them is ever executed."""
 
+import contextlib
 import re
 import string
 from types import SimpleNamespace
@@ -134,6 +135,7 @@ TOKENS = [
     " in ", " is ", " if ", " else ", " for ", "lambda ", "None", "True", "1e999", "99999999999", "'a'", "abs", "max",
     "len", "round", "sum", "==", "<=", "**", "//", "__class__", "import ", "\n", "\\", "é", "\0",
 ]  # fmt: skip
+OPERATORS = ["+", "-", "*", "/", "==", "<", "in", "is", "and", "or"]
 TEXTS = st.one_of(
     st.lists(st.sampled_from(TOKENS), max_size=14).map("".join),
     st.text(max_size=60),
@@ -143,10 +145,8 @@ TEXTS = st.one_of(
 
 @given(TEXTS)
 def test_no_text_makes_compiling_raise_anything_but_a_value_error_or_evaluating_anything_at_all(text: str) -> None:
-    try:
+    with contextlib.suppress(ValueError):
         compile_check(text)
-    except ValueError:
-        pass
     measured = evaluate(text, FIGURES)
     assert measured.met in (True, False)
     to_json(measured.values)
@@ -154,9 +154,9 @@ def test_no_text_makes_compiling_raise_anything_but_a_value_error_or_evaluating_
 
 @given(
     st.recursive(
-        st.sampled_from(["exit_code", "junit.tests", "files", "gradients.loss", "'x'", "0", "2.5", "1e308", "None", "-1"]),
+        st.sampled_from(["exit_code", "junit.tests", "files", "gradients.loss", "'x'", "0", "2.5", "1e308", "None"]),
         lambda inner: st.one_of(
-            st.tuples(inner, st.sampled_from("+ - * / == < in is and or".split()), inner).map(lambda t: f"({' '.join(t)})"),
+            st.tuples(inner, st.sampled_from(OPERATORS), inner).map(lambda t: f"({' '.join(t)})"),
             st.tuples(st.sampled_from(["abs", "len", "max", "min", "round", "sum"]), inner, inner).map(
                 lambda t: f"{t[0]}({t[1]}, {t[2]})"
             ),
