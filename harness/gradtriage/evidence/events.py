@@ -35,15 +35,18 @@ def finite(value: Any) -> Any:
 
 def encode(event: Event) -> bytes:
     """One line of the stream; non-finite numbers become null and foreign objects their type's name."""
-
-    def foreign(value: object) -> str:
-        return f"<{type(value).__name__}>"
-
     try:
-        text = json.dumps(event, allow_nan=False, default=foreign, separators=(",", ":"))
+        text = _encoder.encode(event)
     except ValueError:
-        text = json.dumps(finite(event), allow_nan=False, default=foreign, separators=(",", ":"))
+        text = _encoder.encode(finite(event))
     return text.encode("ascii") + b"\n"
+
+
+def _foreign(value: object) -> str:
+    return f"<{type(value).__name__}>"
+
+
+_encoder = json.JSONEncoder(allow_nan=False, default=_foreign, separators=(",", ":"))
 
 
 class EventWriter:

@@ -75,6 +75,9 @@ class WatchedCall:
         self.where = stack.place(self.sink.root)
         return stack, Names(f"leaf@{self.where['file']}:{self.where['line']}")
 
+    def release(self) -> None:
+        """Lets go of what a call holds on to while it runs."""
+
     def entries(self, names: Sequence[str], found: Sequence[Summary], raised: str | None) -> dict[str, Any]:
         """The record, in the form of the contract."""
         return {
@@ -122,7 +125,11 @@ class BackwardCall(WatchedCall):
         self._names = [names.give(view.name(leaf)) for leaf in self._leaves]
         for leaf in self._leaves:
             if id(leaf) in self._reached and not _told_by_grad(leaf):
-                self._hooks[id(leaf)] = _Listener(leaf)
+                # frozen after the graph was built: it takes no hook, and nobody asks for its gradient
+                if leaf.requires_grad:
+                    self._hooks[id(leaf)] = _Listener(leaf)
+                else:
+                    self._reached.discard(id(leaf))
 
     def record(self, result: Any, raised: str | None) -> dict[str, Any]:  # noqa: ARG002 - it returns nothing
         """The gradient that each leaf got, whatever `.grad` held before."""
@@ -136,6 +143,11 @@ class BackwardCall(WatchedCall):
             if told is not None:
                 found[index] = told
         return self.entries(self._names, found, raised)
+
+    def release(self) -> None:
+        """Takes off the hooks that are still there."""
+        while self._hooks:
+            self._hooks.popitem()[1].stop()
 
 
 def _told_by_grad(leaf: torch.Tensor) -> bool:
@@ -162,9 +174,9 @@ class _Listener:
             self._told = None
 
     def stop(self) -> Summary | None:
-        """Takes the hook off without a trace and hands over what it heard."""
+        """Takes the hook off without a trace and hands over what it heard; the second time too."""
         self._handle.remove()
-        if self._before is None:
+        if self._before is None and not self._leaf._backward_hooks:
             self._leaf._backward_hooks = None
         return self._told
 

@@ -6,7 +6,7 @@ import os
 import sys
 import sysconfig
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
@@ -68,6 +68,11 @@ class Stack:
     """
 
     __slots__ = ("innermost", "libraries", "own")
+
+    @property
+    def code(self) -> CodeType | None:
+        """The code of the outermost frame: the test function."""
+        return self.own[0].f_code if self.own else None
 
     def __init__(self, frame: FrameType | None) -> None:
         found: list[tuple[str, FrameType]] = []

@@ -197,9 +197,13 @@ class GradcheckCall(WatchedCall):
         self._numbered = names
         _thread.heard = self._heard
 
+    def release(self) -> None:
+        """Stops listening."""
+        _thread.heard = None
+
     def record(self, result: Any, raised: str | None) -> dict[str, Any]:
         """The figures of both Jacobians for each input; those of `gradgradcheck` cover its grad_outputs too."""
-        _thread.heard = None
+        self.release()
         if self._quiet and raised is None:
             self.extra["passed"] = bool(result)
         if self._heard.fast:

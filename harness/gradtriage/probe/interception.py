@@ -31,6 +31,9 @@ class Call(Protocol):
     def record(self, result: Any, raised: str | None) -> dict[str, Any]:
         """What became of it: the result, or the type of the exception that it raised."""
 
+    def release(self) -> None:
+        """Called last, also when one of the others failed: nothing of the watching may stay behind."""
+
 
 Opener = Callable[[sinks.Sink, tuple[Any, ...], dict[str, Any]], Call]
 Settle = Callable[[tuple[Any, ...], dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]
@@ -100,10 +103,12 @@ class _Watch:
             return
         try:
             with reading():
-                call = opener(sink, args, kwargs)
-                call.before(sys._getframe(2))
-                self._call = call
+                self._call = opener(sink, args, kwargs)
+                self._call.before(sys._getframe(2))
         except Exception as error:  # noqa: BLE001 - the call goes through whatever happened here
+            if self._call is not None:
+                self._call.release()
+                self._call = None
             _tell(sink, "before the call", error)
 
     def close(self, result: Any, raised: str | None) -> None:
@@ -116,6 +121,8 @@ class _Watch:
                 sink.gradient(call.record(result, raised))
         except Exception as error:  # noqa: BLE001 - as above
             _tell(sink, "after the call", error)
+        finally:
+            call.release()
 
 
 def _tell(sink: sinks.Sink, place: str, error: Exception) -> None:

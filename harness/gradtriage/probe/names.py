@@ -5,7 +5,7 @@ from __future__ import annotations
 import dis
 import inspect
 from collections.abc import Callable, Iterator
-from types import CodeType
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 _CACHE = dis.opmap.get("CACHE", 0)
@@ -16,6 +16,7 @@ _TWO_STORES = dis.opmap.get("STORE_FAST_STORE_FAST")
 _STORE_AND_LOAD = dis.opmap.get("STORE_FAST_LOAD_FAST")
 # by identity, as hashing a code object hashes all of its bytecode; the code is kept so that no other gets its id
 _targets: dict[int, tuple[CodeType, frozenset[str]]] = {}
+_globals_used: dict[int, tuple[CodeType, tuple[str, ...]]] = {}
 
 
 def loop_targets(code: CodeType) -> frozenset[str]:
@@ -76,6 +77,34 @@ def _fast_name(code: CodeType, slot: int) -> str:
     """The variable in a slot of the frame: locals, then cells that are not also arguments, then free variables."""
     cells = tuple(name for name in code.co_cellvars if name not in code.co_varnames)
     return (*code.co_varnames, *cells, *code.co_freevars)[slot]
+
+
+def used_globals(frame: FrameType) -> tuple[str, ...]:
+    """The module-level variables that the frame's code refers to, itself or through functions of the same module.
+
+    A tensor that another test of the module uses is none that this one could have expected a gradient for.
+    """
+    known = _globals_used.get(id(frame.f_code))
+    if known is None:
+        module = frame.f_globals
+        found: dict[str, None] = {}
+        waiting = [frame.f_code]
+        outer = module.get(frame.f_code.co_qualname.partition(".")[0])
+        methods = vars(outer) if type(outer) is type else {}
+        codes = {id(frame.f_code)}
+        while waiting:
+            code = waiting.pop()
+            below = [constant for constant in code.co_consts if type(constant) is CodeType]
+            for name in code.co_names:
+                value = module.get(name, methods.get(name))
+                if name in module and type(value) is not FunctionType:
+                    found[name] = None
+                elif type(value) is FunctionType and value.__globals__ is module:
+                    below.append(value.__code__)
+            waiting.extend(inner for inner in below if id(inner) not in codes)
+            codes.update(map(id, below))
+        known = _globals_used[id(frame.f_code)] = frame.f_code, tuple(found)
+    return known[1]
 
 
 def key_name(parent: str, key: object, *, of_module: bool) -> str:

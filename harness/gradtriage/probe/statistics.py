@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -24,17 +24,28 @@ _EXACT_ON_CPU = (torch.float64, torch.float32)
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
-@contextlib.contextmanager
-def reading() -> Iterator[None]:
+class reading:  # noqa: N801 - used as a context manager, like `torch.no_grad`
     """Switches off what the code under test may have on: gradients, function and dispatch modes, functorch levels."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(torch._C.DisableTorchFunction())
-        if torch._C._len_torch_dispatch_stack() > 0:
-            stack.enter_context(torch.utils._python_dispatch._disable_current_modes())
-        if torch._C._functorch.peek_interpreter_stack() is not None:
-            stack.enter_context(torch._functorch.pyfunctorch.temporarily_clear_interpreter_stack())
-        stack.enter_context(torch.no_grad())
-        yield
+
+    __slots__ = ("_function", "_grad", "_others")
+
+    def __enter__(self) -> None:
+        self._function = torch._C.DisableTorchFunction()
+        self._function.__enter__()
+        self._grad = torch.is_grad_enabled()
+        self._others: contextlib.ExitStack | None = None
+        if torch._C._len_torch_dispatch_stack() > 0 or torch._C._functorch.peek_interpreter_stack() is not None:
+            self._others = contextlib.ExitStack()
+            if torch._C._len_torch_dispatch_stack() > 0:
+                self._others.enter_context(torch.utils._python_dispatch._disable_current_modes())
+            self._others.enter_context(torch._functorch.pyfunctorch.temporarily_clear_interpreter_stack())
+        torch._C._set_grad_enabled(False)
+
+    def __exit__(self, *raised: object) -> None:
+        torch._C._set_grad_enabled(self._grad)
+        if self._others is not None:
+            self._others.close()
+        self._function.__exit__(None, None, None)
 
 
 def summaries(gradients: Sequence[torch.Tensor | None], leaves: Sequence[torch.Tensor]) -> list[Summary]:

@@ -23,9 +23,10 @@ from typing import Any
 
 import torch
 
-from gradtriage.probe.attributes import attributes, bases
+from gradtriage.probe.attributes import attributes, bases, instance_dict
 from gradtriage.probe.frames import Stack, namespace
-from gradtriage.probe.names import key_name, loop_targets
+from gradtriage.probe.names import key_name, loop_targets, used_globals
+from gradtriage.probe.view import Memory, View
 
 _DEPTH = 6
 _OBJECTS_PER_FRAME = 1500
@@ -65,40 +66,10 @@ _CLOSED = {
 # what torch keeps in every module, beside parameters and submodules
 _MODULE_PRIVATE = set(torch.nn.Module().__dict__) | {"_forward_pre_hooks_with_kwargs", "_non_persistent_buffers_set"}
 
-Rank = tuple[int, int, int, int]
-# by identity; the code is kept so that no other gets its id
-_globals_used: dict[int, tuple[CodeType, tuple[str, ...]]] = {}
+_MODULE_TABLES = ("_parameters", "_modules", "_buffers")
+_memory = Memory()
 
-_NAMELESS: Rank = (2, 0, 0, 0)
 _Waiting = tuple[Any, str, int, int, bool]
-
-
-class View:
-    """What is visible at a gradient call.
-
-    Attributes:
-        leaves: Leaf tensors that require a gradient and are visible to the test, by their id.
-    """
-
-    def __init__(self) -> None:
-        self.leaves: dict[int, torch.Tensor] = {}
-        self._names: dict[int, tuple[Rank, int, str]] = {}
-
-    def name(self, tensor: torch.Tensor) -> str | None:
-        """The best name for a tensor that was asked for or is a leaf."""
-        known = self._names.get(id(tensor))
-        return None if known is None else known[2]
-
-    def rank(self, tensor: torch.Tensor) -> tuple[Rank, int]:
-        """Sorts tensors as the author met them: by how good their names are, then by where those stand."""
-        known = self._names.get(id(tensor))
-        return (_NAMELESS, 0) if known is None else known[:2]
-
-    def add(self, tensor: torch.Tensor, name: str, rank: Rank) -> None:
-        """Keeps the name if it is better than what is known."""
-        known = self._names.get(id(tensor))
-        if known is None or rank < known[0]:
-            self._names[id(tensor)] = rank, len(self._names), name
 
 
 def look(stack: Stack, wanted: set[int]) -> View:
@@ -106,47 +77,54 @@ def look(stack: Stack, wanted: set[int]) -> View:
 
     Names from the test function go before those of deeper frames, near ones before far ones, and targets of loops
     come last. Frames of libraries name what is wanted, but what only they see is not visible to the test.
+
+    A loop that calls `backward` again and again is searched once, and again when something in it was rebound.
     """
+    frames = [*stack.own, *stack.libraries]
+    spaces = [namespace(frame) for frame in frames]
+    modules = [
+        {name: frame.f_globals[name] for name in used_globals(frame) if name in frame.f_globals} for frame in stack.own
+    ]
+    signature = [mark for space in (*spaces, *modules) for mark in _marks(space)]
+    view = _memory.recall(stack.code, signature, wanted)
+    if view is not None:
+        return view
     view = View()
     seen: set[int] = set()
-    frames = [*stack.own, *stack.libraries]
-    for order, frame in enumerate(frames):
+    for order, (frame, space) in enumerate(zip(frames, spaces, strict=True)):
         poor = loop_targets(frame.f_code)
         # pytest's rewritten assertions and comprehensions have variables of their own: `@py_assert1`, `.0`
-        start = [(value, name, 0, name in poor) for name, value in namespace(frame).items() if name.isidentifier()]
+        start = [(value, name, 0, name in poor) for name, value in space.items() if name.isidentifier()]
         _gather(view, _search(start, seen), order, wanted, collect=order < len(stack.own))
-    for frame in stack.own:
-        names = [(frame.f_globals[name], name, 0, False) for name in used_globals(frame) if name in frame.f_globals]
-        _gather(view, _search(names, seen), len(frames), wanted, collect=True)
+    for space in modules:
+        start = [(value, name, 0, False) for name, value in space.items()]
+        _gather(view, _search(start, seen), len(frames), wanted, collect=True)
+    _memory.keep(stack.code, signature, view)
     return view
 
 
-def used_globals(frame: FrameType) -> tuple[str, ...]:
-    """The module-level variables that the frame's code refers to, itself or through functions of the same module.
+def _marks(space: dict[str, Any]) -> Iterator[tuple[str, int, int]]:
+    """What of a namespace says whether it would have to be searched again."""
+    for name, value in space.items():
+        kind = _BY_TYPE.get(type(value))
+        if kind is None:
+            kind = _kind_of(type(value))
+        if kind == _TENSOR:
+            if value.requires_grad and value.is_leaf:
+                yield name, id(value), 0
+        elif kind != _NOTHING:
+            yield name, id(value), _size(value, kind)
 
-    A tensor that another test of the module uses is none that this one could have expected a gradient for.
-    """
-    known = _globals_used.get(id(frame.f_code))
-    if known is None:
-        module = frame.f_globals
-        found: dict[str, None] = {}
-        waiting = [frame.f_code]
-        outer = module.get(frame.f_code.co_qualname.partition(".")[0])
-        methods = vars(outer) if type(outer) is type else {}
-        codes = {id(frame.f_code)}
-        while waiting:
-            code = waiting.pop()
-            below = [constant for constant in code.co_consts if type(constant) is CodeType]
-            for name in code.co_names:
-                value = module.get(name, methods.get(name))
-                if name in module and type(value) is not FunctionType:
-                    found[name] = None
-                elif type(value) is FunctionType and value.__globals__ is module:
-                    below.append(value.__code__)
-            waiting.extend(inner for inner in below if id(inner) not in codes)
-            codes.update(map(id, below))
-        known = _globals_used[id(frame.f_code)] = frame.f_code, tuple(found)
-    return known[1]
+
+def _size(value: Any, kind: int) -> int:
+    if kind == _DICT:
+        return dict.__len__(value)
+    if kind == _SEQUENCE:
+        return list.__len__(value) if list in bases(type(value)) else 0
+    if kind == _MODULE:
+        members = instance_dict(value)
+        return len(members) + sum(len(members[table]) for table in _MODULE_TABLES if table in members)
+    return len(instance_dict(value)) if kind == _OBJECT else 0
 
 
 def _gather(
@@ -160,9 +138,7 @@ def _gather(
     for tensor, name, depth, kind, poor in found:
         leaf = tensor.requires_grad and tensor.is_leaf
         if id(tensor) in wanted or leaf:
-            view.add(tensor, name, (int(poor), order, depth, kind))
-        if leaf and collect:
-            view.leaves.setdefault(id(tensor), tensor)
+            view.add(tensor, name, (int(poor), order, depth, kind), visible=leaf and collect)
 
 
 def _search(
@@ -247,7 +223,7 @@ def _module_members(module: Any, name: str) -> Iterator[tuple[Any, str, int, int
     """Parameters and submodules are as near as the module itself: `model.block.fc.weight` is one name."""
     prefix = "" if name == "self" else f"{name}."
     members = dict(attributes(module))
-    for table, deeper in (("_parameters", 1), ("_modules", 0), ("_buffers", 1)):
+    for table, deeper in zip(_MODULE_TABLES, (1, 0, 1), strict=True):
         entries = members.get(table)
         if isinstance(entries, dict):
             for key, child in list(dict.items(entries)):
