@@ -1,0 +1,95 @@
+"""The backward pass, node by node: where a gradient dies and where it stops being finite."""
+
+# ruff: noqa: ANN401 - autograd's nodes have no public type
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradtriage.probe.explain.program import GradientCall
+from gradtriage.probe.explain.reach import REACH, Reach
+
+OPERATION = "gradtriage.operation"
+
+
+@dataclass(frozen=True)
+class NodeReport:
+    """What one node of the graph did to the gradient.
+
+    Attributes:
+        name: The node's type.
+        operation: Index of the operation on the tape that made it; None for one that nobody saw.
+        alive: Whether any gradient that it received is not zero.
+        finite: Whether all that it received is finite.
+        edges: For each edge on: the leaves behind it, whether what it hands on is not zero, whether it is finite.
+    """
+
+    name: str
+    operation: int | None
+    alive: bool
+    finite: bool
+    edges: tuple[tuple[int, bool, bool], ...]
+
+
+def mark_nodes(outputs: list[Tensor], operation: int) -> None:
+    """Notes in the nodes that an operation has just made which one it was."""
+    waiting = [output.grad_fn for output in outputs if output.grad_fn is not None]
+    while waiting:
+        node = waiting.pop()
+        if node is None or OPERATION in node.metadata or hasattr(node, "variable"):
+            continue
+        node.metadata[OPERATION] = operation
+        waiting.extend(child for child, _ in node.next_functions)
+
+
+def watch_backward(call: GradientCall, bit_of: Callable[[Tensor], int]) -> list[NodeReport]:
+    """Runs the gradient computation with every node of its graph watched; the reports in order of execution."""
+    reports: list[NodeReport] = []
+    reach = Reach(bit_of)
+    for root in call.roots:
+        reach.of(root)
+    for node in _nodes(call):
+        node.register_hook(_hook(node, reports))
+    call.gradients()
+    return reports
+
+
+def _nodes(call: GradientCall) -> list[Any]:
+    found: dict[Any, None] = {}
+    waiting = [root.grad_fn for root in call.roots if root.grad_fn is not None]
+    while waiting:
+        node = waiting.pop()
+        if node in found:
+            continue
+        found[node] = None
+        waiting.extend(child for child, _ in node.next_functions if child is not None)
+    return [node for node in found if not hasattr(node, "variable")]
+
+
+def _hook(node: Any, reports: list[NodeReport]) -> Callable[[Any, Any], None]:
+    name, operation = type(node).__name__, node.metadata.get(OPERATION)
+    behind = [0 if child is None else child.metadata.get(REACH, 0) for child, _ in node.next_functions]
+
+    def hook(handed_on: Any, received: Any) -> None:
+        with torch.no_grad():
+            edges = tuple(
+                (bits, _alive(gradient), _finite(gradient)) for bits, gradient in zip(behind, handed_on, strict=False)
+            )
+            alive = any(map(_alive, received))
+            finite = all(map(_finite, received))
+        reports.append(NodeReport(name, operation, alive, finite, edges))
+
+    return hook
+
+
+def _alive(gradient: Tensor | None) -> bool:
+    return gradient is not None and bool((gradient != 0).any())
+
+
+def _finite(gradient: Tensor | None) -> bool:
+    return gradient is None or bool(torch.isfinite(gradient).all())

@@ -1,0 +1,211 @@
+"""From a body that computes gradients to a diagnosis of the first gradient computation that is not healthy."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gradtriage.probe.explain.children import ChildFailed
+from gradtriage.probe.explain.deaths import zero_causes
+from gradtriage.probe.explain.nonfinite import nonfinite_causes
+from gradtriage.probe.explain.program import Program
+from gradtriage.probe.explain.question import Cause, Comparison, Question
+from gradtriage.probe.explain.replays import BodyFailed, Listing, Replays, Target
+from gradtriage.probe.explain.severed import severed_causes
+from gradtriage.probe.explain.wrongbackward import backward_causes
+
+MOST_CALLS = 8
+# Numeric derivatives of single targets: at most so many, the rest is tested in groups.
+MOST_SINGLE = 16
+
+VERDICTS = (
+    "nondeterministic", "nan", "inf", "severed", "partial", "wrong-backward", "blank-output", "saturated", "insensitive",
+    "vacuous", "unknown", "healthy",
+)  # fmt: skip
+
+
+@dataclass
+class Finding:
+    """What is known of one target.
+
+    Attributes:
+        status: As listed, or `wrong` where differences contradict autograd, `unknown` where they cannot decide.
+        comparison: Autograd and differences along its own direction, if that was looked at.
+    """
+
+    target: Target
+    status: str
+    comparison: Comparison | None = None
+
+
+@dataclass
+class Diagnosis:
+    """Why the gradients of one computation are what they are."""
+
+    verdict: str
+    listing: Listing | None
+    findings: list[Finding] = field(default_factory=list)
+    causes: list[Cause] = field(default_factory=list)
+    reason: str = ""
+    evaluations: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def examine(program: Program, *, call: int | None = None, seconds: float = 60.0) -> Diagnosis:
+    """Diagnoses the first unhealthy gradient computation of a body, or its first one if all are healthy.
+
+    Args:
+        program: The body.
+        call: Look at this computation only.
+        seconds: Time for one replay.
+    """
+    started = time.monotonic()
+    replays = Replays(program, seconds)
+    try:
+        before = time.monotonic()
+        listings = replays.listings()
+        plain = time.monotonic() - before
+        again = replays.listings()
+    except (BodyFailed, ChildFailed) as error:
+        return Diagnosis("unknown", None, reason=f"the body does not come to a gradient computation: {error}")
+    if not listings:
+        return Diagnosis("unknown", None, reason="the body computes no gradient")
+    if call is not None:
+        listings = [listing for listing in listings if listing.number == call]
+    diagnosis = _nondeterministic(replays, listings, again) or _first_unhealthy(replays, listings)
+    diagnosis.evaluations = replays.evaluations
+    diagnosis.seconds = {"plain": plain, "total": time.monotonic() - started}
+    return diagnosis
+
+
+def _nondeterministic(replays: Replays, first: Sequence[Listing], second: Sequence[Listing]) -> Diagnosis | None:
+    """Two runs from the same memory that differ: nothing can be said about differences then."""
+    for one, other in zip(first, second, strict=False):
+        same = one.loss == other.loss or (math.isnan(one.loss) and math.isnan(other.loss))
+        if not same or [t.norm for t in one.targets] != [t.norm for t in other.targets]:
+            question = Question(replays, one)
+            tape, again = question.tape(), replays.tape(one.number, question.targets)
+            for left, right in zip(tape.operations, again.operations, strict=False):
+                if left.key != right.key or left.digest != right.digest:
+                    cause = Cause("other", left.key[0], left.key[1], [t.name for t in one.targets], "supported")
+                    return Diagnosis("nondeterministic", one, _as_listed(one), [cause], "two runs give different values here")
+            return Diagnosis("nondeterministic", one, _as_listed(one), [], "two runs give different values")
+    return None
+
+
+def _as_listed(listing: Listing) -> list[Finding]:
+    return [Finding(target, target.status) for target in listing.targets]
+
+
+def _first_unhealthy(replays: Replays, listings: Sequence[Listing]) -> Diagnosis:
+    """Computations with missing, zero or non-finite gradients come first, then the others in order."""
+    suspicious = [listing for listing in listings if any(t.status != "ok" for t in listing.targets)]
+    ordered = [*suspicious, *(listing for listing in listings if listing not in suspicious)][:MOST_CALLS]
+    diagnoses = []
+    for listing in ordered:
+        try:
+            diagnosis = _diagnose(Question(replays, listing))
+        except (BodyFailed, ChildFailed) as error:
+            diagnosis = Diagnosis("unknown", listing, _as_listed(listing), reason=str(error))
+        if diagnosis.verdict not in ("healthy", "unknown"):
+            return diagnosis
+        diagnoses.append(diagnosis)
+    return min(diagnoses, key=lambda d: (VERDICTS.index(d.verdict), d.listing.number if d.listing else 0))
+
+
+def _diagnose(question: Question) -> Diagnosis:
+    listing = question.listing
+    bad = [t for t in question.targets if t.status in ("nan", "inf")]
+    if bad or not math.isfinite(listing.loss):
+        return _diagnose_nonfinite(question, bad or question.targets)
+    if not question.targets:
+        return Diagnosis("unknown", listing, _as_listed(listing), reason="no parameter can be recognised in a second run")
+    findings = _compare_all(question)
+    verdicts: list[str] = []
+    causes: list[Cause] = []
+    wrong = [finding.target for finding in findings if finding.status == "wrong"]
+    if wrong:
+        verdict, found = _diagnose_wrong(question, wrong, findings)
+        verdicts.append(verdict)
+        causes += found
+    still = [f.target for f in findings if f.target.status == "zero" and f.comparison is not None and not f.comparison.numeric.moved]
+    if still:
+        verdict, found = zero_causes(question, still)
+        verdicts.append(verdict)
+        causes += found
+    unused = [f for f in findings if f.target.status == "none" and f.status == "none"]
+    if unused and len(unused) == len(findings):
+        verdicts.append("insensitive")
+    if any(f.status == "unknown" for f in findings):
+        verdicts.append("unknown")
+    verdict = min(verdicts or ["healthy"], key=VERDICTS.index)
+    reason = "differences are too coarse to decide (single precision, noise or a kink)" if verdict == "unknown" else ""
+    return Diagnosis(verdict, listing, findings, causes, reason)
+
+
+def _diagnose_nonfinite(question: Question, bad: Sequence[Target]) -> Diagnosis:
+    statuses = {target.status for target in bad}
+    verdict = "nan" if "nan" in statuses or math.isnan(question.listing.loss) else "inf"
+    return Diagnosis(verdict, question.listing, _as_listed(question.listing), nonfinite_causes(question, bad))
+
+
+def _compare_all(question: Question) -> list[Finding]:
+    """Every target by itself where they are few; in groups of equal status, and only then alone, where they are many."""
+    targets = question.targets
+    slopes = dict(zip((t.key for t in targets), question.replays.slopes(question.listing.number, targets), strict=True))
+    if len(targets) <= MOST_SINGLE:
+        return [_finding(question, target, slopes[target.key]) for target in targets]
+    findings = []
+    for status in ("ok", "zero", "none"):
+        group = [target for target in targets if target.status == status]
+        if group:
+            findings += _group_findings(question, group, slopes)
+    return findings
+
+
+def _group_findings(question: Question, group: Sequence[Target], slopes: dict[object, float]) -> list[Finding]:
+    comparison = question.compare(group, autograd=sum(slopes[target.key] for target in group))
+    status = _status(group[0], comparison)
+    if len(group) == 1 or status == group[0].status:
+        return [Finding(target, status, comparison) for target in group]
+    if status == "unknown" and len(group) <= 2:  # noqa: PLR2004
+        return [Finding(target, status, comparison) for target in group]
+    middle = len(group) // 2
+    return [*_group_findings(question, group[:middle], slopes), *_group_findings(question, group[middle:], slopes)]
+
+
+def _finding(question: Question, target: Target, slope: float) -> Finding:
+    comparison = question.compare([target], autograd=slope)
+    return Finding(target, _status(target, comparison), comparison)
+
+
+def _status(target: Target, comparison: Comparison) -> str:
+    if not comparison.numeric.moved:
+        return target.status if comparison.autograd == 0 else _contradicted(comparison)
+    if comparison.agree:
+        return target.status
+    return _contradicted(comparison)
+
+
+def _contradicted(comparison: Comparison) -> str:
+    return "wrong" if comparison.differ or (not comparison.numeric.moved and comparison.autograd != 0) else "unknown"
+
+
+def _diagnose_wrong(question: Question, wrong: Sequence[Target], findings: Sequence[Finding]) -> tuple[str, list[Cause]]:
+    """Cuts first, then backward formulas, for all wrong targets together."""
+    together = question.compare(wrong)
+    if together.agree:  # opposite errors that cancel along this direction
+        together = next(f.comparison for f in findings if f.status == "wrong" and f.comparison is not None)
+        wrong = [f.target for f in findings if f.status == "wrong"][:1]
+    causes = severed_causes(question, wrong, together)
+    severed = "severed" if all(target.status in ("none", "zero") for target in wrong) else "partial"
+    if causes and causes[0].proof == "proven":
+        return severed, causes
+    formulas = backward_causes(question, wrong, together)
+    if formulas:
+        return "wrong-backward", formulas
+    if any(target.status == "none" for target in wrong):
+        return severed, causes
+    return ("partial" if causes else "wrong-backward"), causes

@@ -1,0 +1,91 @@
+"""Gradients that are NaN or infinite: the operation that makes them, and the proof by a safe operand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from gradtriage.probe.explain.backward import NodeReport
+from gradtriage.probe.explain.question import Cause, Question
+from gradtriage.probe.explain.replays import Target
+from gradtriage.probe.explain.rewrites import Frozen, Rewrite, SafeOperand
+from gradtriage.probe.explain.trace import Key, Tape
+
+_ROOTS = ("sqrt", "rsqrt", "norm", "acos", "arccos", "asin", "arcsin", "pow", "__pow__", "__rpow__", "dist", "cdist", "std", "hypot")
+_DIVISIONS = ("div", "true_divide", "__truediv__", "__rtruediv__", "reciprocal", "__rdiv__", "normalize")
+_CHOICES = ("where", "masked_fill", "masked_fill_", "nan_to_num", "__setitem__", "masked_scatter", "index_put_", "minimum", "maximum", "clamp", "nansum", "nanmean")  # fmt: skip
+_COMPARISONS = frozenset(
+    {
+        "gt", "lt", "ge", "le", "eq", "ne", "__gt__", "__lt__", "__ge__", "__le__", "__eq__", "__ne__", "isclose",
+        "isnan", "isinf", "isfinite", "logical_and", "logical_or", "logical_not", "__and__", "__or__", "__invert__",
+        "greater", "less", "greater_equal", "less_equal", "not_equal", "allclose", "equal", "__bool__", "any", "all",
+    }
+)  # fmt: skip
+
+
+def nonfinite_causes(question: Question, targets: Sequence[Target]) -> list[Cause]:
+    """The operations at which a finite gradient becomes NaN or infinite, or a finite value does, earliest first."""
+    bits = question.bits(targets)
+    tape, reports = question.backward()
+    index = _first_bad_value(tape)
+    if index is None:
+        index = _first_bad_gradient(reports, bits)
+    if index is None or index >= len(tape.operations):
+        return []
+    operation = tape.operations[index]
+    site, name, _ = operation.key
+    kind = _kind(tape, index, name, math.isfinite(question.listing.loss))
+    rewrites: dict[Key, Rewrite] = dict(_branches_held(question, tape))
+    rewrites[operation.key] = SafeOperand(question.replays.singular(question.listing.number, operation.key))
+    comparison = question.compare(targets, rewrites)
+    evidence = {"autograd_safe": _number(comparison.autograd), "numeric_safe": _number(comparison.numeric.value)}
+    return [Cause(kind, site, name, question.names(bits), "proven" if comparison.agree else "supported", evidence)]
+
+
+def _branches_held(question: Question, tape: Tape) -> dict[Key, Rewrite]:
+    """Comparisons keep their outcome: a singular point often lies on the edge of a mask, and a step would cross it."""
+    keys = frozenset(operation.key for operation in tape.operations if operation.key[1] in _COMPARISONS)
+    if not keys:
+        return {}
+    values = question.replays.values(question.listing.number, keys)
+    return {key: Frozen(value) for key, value in values.items()}
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _first_bad_value(tape: Tape) -> int | None:
+    """The first operation whose result is not finite."""
+    for index, operation in enumerate(tape.operations):
+        if any(isinstance(figure, float) and not math.isfinite(figure) for figure in operation.digest) and operation.reach_out:
+            return index
+    return None
+
+
+def _first_bad_gradient(reports: Sequence[NodeReport], bits: int) -> int | None:
+    """The operation whose backward received finite gradients and handed on one that is not."""
+    for report in reports:
+        if report.finite and report.operation is not None and any(b & bits and not finite for b, _, finite in report.edges):
+            return report.operation
+    return None
+
+
+def _kind(tape: Tape, index: int, name: str, finite_loss: bool) -> str:
+    if finite_loss and _feeds_a_choice(tape, index):
+        return "nan-where"
+    if name in _DIVISIONS:
+        return "nan-div"
+    return "nan-sqrt" if name in _ROOTS else "nan-other"
+
+
+def _feeds_a_choice(tape: Tape, index: int) -> bool:
+    """Whether the value goes, within few steps, into an operation that takes it or another."""
+    reached = {index}
+    for later in range(index + 1, min(len(tape.operations), index + 40)):
+        operation = tape.operations[later]
+        if reached & set(operation.sources):
+            if operation.key[1] in _CHOICES:
+                return True
+            reached.add(later)
+    return False

@@ -1,0 +1,94 @@
+"""What torch's functions do with their arguments, told by their names: read, view, write, fill, ask."""
+
+# ruff: noqa: ANN401 - arguments of any type come by
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+# ask about a tensor without reading its values
+_QUESTIONS = frozenset(
+    {
+        "size", "dim", "ndimension", "numel", "nelement", "stride", "storage_offset", "is_floating_point", "is_complex",
+        "is_contiguous", "element_size", "get_device", "data_ptr", "untyped_storage", "storage", "__len__", "is_same_size",
+        "_has_compatible_shallow_copy_type", "is_tensor", "is_signed", "result_type", "can_cast", "__hash__", 
+        "retain_grad", "__repr__", "__format__", "names", "has_names", "is_inference", "is_neg", "is_conj", "type",
+        "_is_view", "requires_grad_", "backward", "is_set_to", "_version", "get_default_dtype",
+    }
+)  # fmt: skip
+_PROPERTIES = frozenset({"data", "T", "mT", "H", "mH", "real", "imag", "grad"})
+HOOKS = frozenset({"register_hook", "register_post_accumulate_grad_hook"})
+FILLERS = frozenset(
+    {
+        "zeros_like",
+        "ones_like",
+        "empty_like",
+        "full_like",
+        "rand_like",
+        "randn_like",
+        "randint_like",
+        "new_zeros",
+        "new_ones",
+        "new_empty",
+        "new_full",
+        "empty",
+        "zeros",
+        "ones",
+    }
+)
+
+
+# give another look at the same memory
+_VIEWS = frozenset(
+    {
+        "data", "detach", "view", "view_as", "T", "mT", "t", "transpose", "permute", "unsqueeze", "squeeze", "expand",
+        "expand_as", "__getitem__", "select", "narrow", "chunk", "split", "unbind", "real", "imag", "diagonal", "swapaxes",
+        "swapdims", "movedim", "moveaxis", "alias", "view_as_real", "view_as_complex", "unflatten", "as_strided",
+    }
+)  # fmt: skip
+
+
+def is_view(name: str) -> bool:
+    """Whether an operation only looks at memory in another way."""
+    return name in _VIEWS
+
+
+def operation_name(func: Any) -> str | None:
+    """The name under which an operation is known; None for one that reads no values."""
+    name = getattr(func, "__name__", None) or str(func)
+    if name in ("__get__", "__set__"):
+        owner = getattr(func, "__self__", None)
+        prop = getattr(owner, "__name__", "")
+        if name == "__set__":
+            return f"{prop}=" if prop in ("data", "grad") else None
+        return prop if prop in _PROPERTIES else None
+    return None if name in _QUESTIONS else name
+
+
+def written_tensor(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor | None:
+    """The tensor that an operation writes into, by its name."""
+    ends = name.endswith("_") and not name.endswith("__")
+    if not (ends or name in _WRITES or (name.startswith("__i") and name not in _NO_WRITES)):
+        return None
+    # functions of `torch.nn.init` hand their operand over by name
+    first = args[0] if args else kwargs.get("tensor")
+    return first if isinstance(first, Tensor) else None
+
+
+_WRITES = frozenset({"__setitem__", "data="})
+_NO_WRITES = frozenset({"__int__", "__index__", "__invert__"})
+
+
+def tensors_in(value: Any, depth: int = 4) -> Iterator[Tensor]:
+    """The tensors in nested arguments or results."""
+    if isinstance(value, Tensor):
+        yield value
+    elif depth and isinstance(value, (tuple, list)):
+        for item in value:
+            yield from tensors_in(item, depth - 1)
+    elif depth and isinstance(value, dict):
+        for item in value.values():
+            yield from tensors_in(item, depth - 1)

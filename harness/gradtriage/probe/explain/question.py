@@ -1,0 +1,141 @@
+"""One gradient computation in question: its targets, numeric and autograd derivatives under any counterfactual."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradtriage.probe.explain.backward import NodeReport
+from gradtriage.probe.explain.nudge import Nudge
+from gradtriage.probe.explain.oracle import Derivative, differentiate
+from gradtriage.probe.explain.replays import Listing, Replays, Target
+from gradtriage.probe.explain.rewrites import Rewrite
+from gradtriage.probe.explain.sites import Site
+from gradtriage.probe.explain.trace import Key, Tape
+
+# Agreement of autograd with differences, relative; single precision leaves no more to be seen.
+TOLERANCE = 1e-4
+TOLERANCE_SINGLE = 3e-2
+
+
+@dataclass
+class Cause:
+    """One cause of what is wrong with the gradients of some targets.
+
+    Attributes:
+        proof: `proven` after a counterfactual run that restores agreement, `supported` if the trace shows it,
+            `suspected` otherwise.
+    """
+
+    kind: str
+    site: Site
+    op: str
+    targets: list[str]
+    proof: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Autograd and differences along the directions of some targets, together."""
+
+    autograd: float
+    numeric: Derivative
+    tolerance: float
+
+    @property
+    def agree(self) -> bool:
+        """Whether they are the same derivative."""
+        return self.numeric.agrees(self.autograd, self.tolerance)
+
+    @property
+    def differ(self) -> bool:
+        """Whether they are certainly not the same: the numeric one is good enough to say so."""
+        return self.numeric.conclusive and not self.agree
+
+    @property
+    def relative_error(self) -> float | None:
+        """The difference over the larger of the two; None where there is no number."""
+        if not (math.isfinite(self.numeric.value) and math.isfinite(self.autograd)):
+            return None
+        largest = max(abs(self.numeric.value), abs(self.autograd))
+        return abs(self.numeric.value - self.autograd) / largest if largest else 0.0
+
+
+class Question:
+    """Asks about one gradient computation.
+
+    Args:
+        replays: Of the body.
+        listing: The computation.
+    """
+
+    def __init__(self, replays: Replays, listing: Listing) -> None:
+        self.replays, self.listing = replays, listing
+        self.tolerance = TOLERANCE_SINGLE if listing.single else TOLERANCE
+        self._tape: Tape | None = None
+        self._backward: tuple[Tape, list[NodeReport]] | None = None
+
+    @property
+    def targets(self) -> list[Target]:
+        """The targets that can be recognised in a replay."""
+        return [target for target in self.listing.targets if target.key is not None]
+
+    def compare(
+        self,
+        targets: Sequence[Target],
+        rewrites: Mapping[Key, Rewrite] | None = None,
+        *,
+        step: float | None = None,
+        autograd: float | None = None,
+    ) -> Comparison:
+        """Autograd against differences along the targets' directions together.
+
+        Args:
+            targets: Whose directions.
+            rewrites: A counterfactual, for both.
+            step: A step that is known to be good; None to look for one.
+            autograd: The derivative by autograd, if it is known.
+        """
+        slope = sum(self.replays.slopes(self.listing.number, targets, rewrites)) if autograd is None else autograd
+        return Comparison(slope, self.numeric(targets, rewrites, step=step), self.tolerance)
+
+    def numeric(self, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite] | None = None, *, step: float | None = None) -> Derivative:
+        """The derivative along the targets' directions together, by differences."""
+
+        def evaluate(steps: Sequence[float]) -> list[float]:
+            return self.replays.losses(self.listing.number, [nudges(targets, h) for h in steps], rewrites)
+
+        return differentiate(evaluate, single=self.listing.single, ladder=None if step is None else (step,))
+
+    def tape(self) -> Tape:
+        """The operations of the unchanged run."""
+        if self._tape is None:
+            self._tape = self.replays.tape(self.listing.number, self.targets)
+        return self._tape
+
+    def backward(self) -> tuple[Tape, list[NodeReport]]:
+        """The operations of the unchanged run, and what each node of its backward pass did."""
+        if self._backward is None:
+            self._backward = self.replays.backward(self.listing.number, self.targets)
+        return self._backward
+
+    def nudged_tape(self, targets: Sequence[Target], step: float) -> Tape:
+        """The operations of a run in which some targets were moved; bits as in `tape`."""
+        return self.replays.tape(self.listing.number, self.targets, nudges(targets, step))
+
+    def bits(self, targets: Sequence[Target]) -> int:
+        """The bits that stand for targets in a tape."""
+        keys = [target.key for target in self.targets]
+        return sum(1 << keys.index(target.key) for target in targets)
+
+    def names(self, bits: int) -> list[str]:
+        """The targets' names that bits stand for."""
+        return [target.name for index, target in enumerate(self.targets) if bits >> index & 1]
+
+
+def nudges(targets: Sequence[Target], step: float) -> list[Nudge]:
+    """A step for each of the targets."""
+    return [Nudge(target.key, target.scale, target.seed, step) for target in targets if target.key is not None]

@@ -1,0 +1,254 @@
+"""A body and its k-th gradient computation, to be replayed under conditions: losses, gradients, tapes."""
+
+# ruff: noqa: ANN401 - results of children are of many types
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradtriage.probe.explain.backward import NodeReport, watch_backward
+from gradtriage.probe.explain.children import ChildFailed, Failure, Reply, run_child, run_children
+from gradtriage.probe.explain.identity import Identities, Key, direction, leaves_alive, scale_of
+from gradtriage.probe.explain.nudge import Nudge
+from gradtriage.probe.explain.program import GradientCall, Program
+from gradtriage.probe.explain.replay import Conditions, conditions_hold
+from gradtriage.probe.explain.rewrites import FindSingular, Rewrite
+from gradtriage.probe.explain.trace import Key as OperationKey
+from gradtriage.probe.explain.trace import Tape, TapeRecorder
+
+
+@dataclass(frozen=True)
+class Target:
+    """A tensor that a gradient is asked for, as the first run saw it.
+
+    Attributes:
+        key: Which tensor it is in every replay; None if it cannot be recognised again.
+        status: `ok`, `none`, `zero`, `nan` or `inf`.
+        value: Its gradient if it is a scalar's.
+    """
+
+    name: str
+    key: Key | None
+    scale: float
+    seed: int
+    shape: tuple[int, ...]
+    single: bool
+    status: str
+    value: float | None
+    norm: float | None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One gradient computation of the body as the first run saw it."""
+
+    number: int
+    kind: str
+    where: dict[str, Any]
+    loss: float
+    single: bool
+    targets: tuple[Target, ...]
+
+
+def _import_what_backward_needs() -> None:
+    """Half a second of imports that torch makes at the first backward pass with weights: here, and not in each child."""
+    one = torch.ones((), requires_grad=True)
+    torch.autograd.grad(one * 1, one, torch.ones(()))
+
+
+class BodyFailed(Exception):
+    """The body raised, or ended its process, before the gradient computation in question."""
+
+
+class Replays:
+    """Replays of one program.
+
+    Args:
+        program: The body; its leaves may exist already or be born in it.
+        seconds: Time for one replay.
+        at_once: How many replays run at the same time.
+    """
+
+    def __init__(self, program: Program, seconds: float = 60.0, at_once: int = 2) -> None:
+        self._program, self._seconds, self._at_once = program, seconds, at_once
+        _import_what_backward_needs()
+        self._old = leaves_alive()
+        self.evaluations = 0
+
+    def listings(self) -> list[Listing]:
+        """Every gradient computation of the body, in order; what the body raised afterwards does not matter here."""
+        found = run_child(self._list, self._seconds)
+        if isinstance(found, Failure):
+            raise BodyFailed(f"{found.type_name}: {found.message}")
+        return list(found)
+
+    def _list(self, reply: Reply) -> None:
+        observer = _Lister(Conditions(self._old))
+        try:
+            with conditions_hold(observer.conditions):
+                self._program(observer)
+        except BaseException:  # noqa: BLE001 - a failing assertion is what brought us here
+            if not observer.listings:
+                raise
+        reply.send(observer.listings)
+
+    def losses(
+        self, number: int, nudged: Sequence[Sequence[Nudge]], rewrites: Mapping[OperationKey, Rewrite] | None = None
+    ) -> list[float]:
+        """The loss at the numbered call, once for each set of steps.
+
+        Args:
+            number: Of the gradient call.
+            nudged: One sequence of steps a replay.
+            rewrites: What stands in the place of operations.
+        """
+        works = [functools.partial(self._loss, number, nudges, rewrites) for nudges in nudged]
+        self.evaluations += len(works)
+        return [self._checked(result) for result in run_children(works, self._seconds, self._at_once)]
+
+    def _loss(
+        self, number: int, nudges: Sequence[Nudge], rewrites: Mapping[OperationKey, Rewrite] | None, reply: Reply
+    ) -> None:
+        conditions = Conditions(self._old, nudges)
+        if rewrites:
+            conditions.recorder = TapeRecorder(lambda _: 0, rewrites=rewrites, full=False)
+        self._until(number, conditions, lambda call: call.loss(), reply)
+
+    def slopes(self, number: int, targets: Sequence[Target], rewrites: Mapping[OperationKey, Rewrite] | None = None) -> list[float]:
+        """Autograd's derivative of the loss along each target's own direction; NaN where its gradient is not finite."""
+        return list(self._checked(run_child(functools.partial(self._slopes, number, targets, rewrites), self._seconds)))
+
+    def _slopes(self, number: int, targets: Sequence[Target], rewrites: Mapping[OperationKey, Rewrite] | None, reply: Reply) -> None:
+        conditions = Conditions(self._old)
+        if rewrites:
+            conditions.recorder = TapeRecorder(lambda _: 0, rewrites=rewrites, full=False)
+        self._until(number, conditions, lambda call: _slopes(call, conditions.identities, targets), reply)
+
+    def tape(self, number: int, targets: Sequence[Target], nudges: Sequence[Nudge] = ()) -> Tape:
+        """The operations up to the numbered call, for these targets."""
+        return self._recorded(number, targets, nudges, lambda recorder, _: recorder.tape)
+
+    def backward(self, number: int, targets: Sequence[Target]) -> tuple[Tape, list[NodeReport]]:
+        """The operations up to the numbered call, and what each node of the backward pass does."""
+        return self._recorded(number, targets, (), lambda recorder, call: (recorder.tape, watch_backward(call, recorder.bit_of)))
+
+    def values(self, number: int, keys: frozenset[OperationKey]) -> dict[OperationKey, Any]:
+        """The results that operations had in the unchanged run."""
+        return self._recorded(number, (), (), lambda recorder, _: recorder.tape.values, keep=keys)
+
+    def singular(self, number: int, key: OperationKey) -> dict[int, Tensor]:
+        """The entries of an operation's operands at which its derivative was not finite in the unchanged run."""
+        found: dict[int, Tensor] = {}
+        return dict(self._recorded(number, (), (), lambda *_: found, rewrites={key: FindSingular(found)}))
+
+    def _recorded(
+        self,
+        number: int,
+        targets: Sequence[Target],
+        nudges: Sequence[Nudge],
+        answer: Callable[[TapeRecorder, GradientCall], Any],
+        keep: frozenset[OperationKey] = frozenset(),
+        rewrites: Mapping[OperationKey, Rewrite] | None = None,
+    ) -> Any:
+        def work(reply: Reply) -> None:
+            conditions = Conditions(self._old, nudges)
+            bits = {target.key: 1 << index for index, target in enumerate(targets)}
+
+            def bit_of(leaf: Tensor) -> int:
+                return bits.get(conditions.identities.key(leaf), 0)
+
+            recorder = TapeRecorder(bit_of, keep=keep, rewrites=rewrites, pause=conditions.pending.pause, full=not keep and not rewrites)
+            conditions.recorder = recorder
+            self._until(number, conditions, functools.partial(answer, recorder), reply)
+
+        self.evaluations += 1
+        return self._checked(run_child(work, self._seconds))
+
+    def _until(self, number: int, conditions: Conditions, answer: Any, reply: Reply) -> None:
+        observer = _Stopper(number, conditions, answer, reply)
+        with conditions_hold(conditions):
+            self._program(observer)
+        raise ChildFailed(f"the body ended before gradient call {number}")
+
+    def _checked(self, result: Any) -> Any:
+        if isinstance(result, Failure):
+            raise BodyFailed(f"{result.type_name}: {result.message}")
+        return result
+
+
+class _Lister:
+    """Lists every gradient computation and lets it go on."""
+
+    def __init__(self, conditions: Conditions) -> None:
+        self.conditions = conditions
+        self.listings: list[Listing] = []
+
+    def opened(self, call: GradientCall) -> None:
+        gradients = call.gradients()
+        targets = tuple(
+            _target(self.conditions.identities, name, leaf, gradient, seed)
+            for seed, (name, leaf, gradient) in enumerate(zip(call.names, call.targets, gradients, strict=True))
+        )
+        single = any(root.dtype in _SINGLE for root in call.roots) or any(t.single for t in targets)
+        self.listings.append(Listing(call.number, call.kind, call.where, call.loss(), single, targets))
+
+
+_SINGLE = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
+
+
+def _target(identities: Identities, name: str, leaf: Tensor, gradient: Tensor | None, seed: int) -> Target:
+    if gradient is not None and gradient.layout != torch.strided:
+        gradient = gradient.to_dense()
+    status, norm, value = "none", None, None
+    if gradient is not None:
+        if bool(gradient.isnan().any()):
+            status = "nan"
+        elif bool(gradient.isinf().any()):
+            status = "inf"
+        else:
+            status = "ok" if bool(gradient.any()) else "zero"
+            norm = float(
+                torch.linalg.vector_norm(gradient.to(torch.complex128 if gradient.is_complex() else torch.float64))
+            )
+            value = float(gradient) if gradient.numel() == 1 and not gradient.is_complex() else None
+    single = leaf.dtype in _SINGLE
+    return Target(name, identities.key(leaf), scale_of(leaf), seed, tuple(leaf.shape), single, status, value, norm)
+
+
+class _Stopper:
+    """Answers at the numbered call and ends the process."""
+
+    def __init__(self, number: int, conditions: Conditions, answer: Any, reply: Reply) -> None:
+        self._number, self._conditions, self._answer, self._reply = number, conditions, answer, reply
+
+    def opened(self, call: GradientCall) -> None:
+        if call.number == self._number:
+            self._conditions.pending.settle()
+            self._reply.send(self._answer(call))
+
+
+def _slopes(call: GradientCall, identities: Identities, targets: Sequence[Target]) -> list[float]:
+    wanted = {target.key: index for index, target in enumerate(targets)}
+    slopes = [0.0] * len(targets)
+    for leaf, gradient in zip(call.targets, call.gradients(), strict=True):
+        index = wanted.get(identities.key(leaf))
+        if index is None or gradient is None:
+            continue
+        target = targets[index]
+        along = direction(leaf.shape, target.scale, target.seed, complex_=leaf.is_complex())
+        dense = gradient.to_dense() if gradient.layout != torch.strided else gradient
+        product = dense.to(along.dtype).conj() * along if leaf.is_complex() else dense.to(along.dtype) * along
+        slopes[index] = float((product.real if product.is_complex() else product).sum())
+    return slopes
+
+
+def processors() -> int:
+    """How many replays can run at the same time."""
+    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

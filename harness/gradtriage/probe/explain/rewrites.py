@@ -1,0 +1,202 @@
+"""Counterfactuals: what stands in the place of one operation when its part in a gradient is tested."""
+
+# ruff: noqa: ANN401 - operations take and return anything
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from gradtriage.probe.explain.operations import written_tensor
+
+Run = Callable[[], Any]
+
+
+class Rewrite(Protocol):
+    """Makes the result of an operation."""
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:
+        """The result that stands for that of `func(*args, **kwargs)`."""
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """The value that the operation had in the unchanged run, whatever goes in now."""
+
+    value: Any
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """Runs the operation, too, so that whatever else it does is done."""
+        result = run()
+        written = written_tensor(name, args, kwargs)
+        with torch.no_grad():
+            if written is not None:
+                written.copy_(self.value)
+                return result
+            if isinstance(result, Tensor):
+                return self.value.clone()
+            if isinstance(result, (tuple, list)):
+                items = [v.clone() if isinstance(v, Tensor) else v for v in self.value]
+                return type(result)(items)
+        return self.value
+
+
+@dataclass(frozen=True)
+class NonZero:
+    """Values between 1/2 and 3/2 in the place of zeros: another factor, all else as it was."""
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """The operation's result, its zeros replaced; they stay constant."""
+        result = run()
+        written = written_tensor(name, args, kwargs)
+        if written is not None:
+            with torch.no_grad():
+                written.copy_(_nonzero(written))
+            return result
+        if isinstance(result, Tensor):
+            return _nonzero(result) if result.is_leaf and not result.requires_grad else result + _nonzero(result.detach()) - result.detach()
+        return result
+
+
+def _nonzero(zeros: Tensor) -> Tensor:
+    numbers = torch.rand(zeros.shape, generator=torch.Generator().manual_seed(7), dtype=torch.float64) + 0.5
+    return torch.where(zeros.detach() == 0, numbers.to(zeros.dtype), zeros.detach()).to(zeros.device)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The operand itself in the place of an operation that holds it constant: a clamp, a rounding, a dead activation."""
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """The first tensor that went in, where it fits in shape; else the operation's own result."""
+        result = run()
+        operands = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor) and a.requires_grad]
+        if isinstance(result, Tensor) and operands and operands[0].shape == result.shape and written_tensor(name, args, kwargs) is None:
+            return operands[0].to(result.dtype) * 1
+        return result
+
+
+@dataclass(frozen=True)
+class FindSingular:
+    """Runs the operation as it is and notes, for each operand, at which entries its derivative is not finite.
+
+    Attributes:
+        found: Filled with a mask for each operand, by its position.
+    """
+
+    found: dict[int, Tensor]
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """The operation's own result."""
+        for index, operand in enumerate(args):
+            if isinstance(operand, Tensor) and operand.is_floating_point() and operand.requires_grad:
+                mask = _singular(func, args, kwargs, index)
+                if bool(mask.any()):
+                    self.found[index] = mask
+        return run()
+
+
+def _singular(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], index: int) -> Tensor:
+    operand = args[index].detach()
+    with torch.enable_grad():
+        probe = operand.clone().requires_grad_()
+        trial = func(*args[:index], probe, *args[index + 1 :], **kwargs)
+        trial = trial[0] if isinstance(trial, (tuple, list)) else trial
+        (gradient,) = torch.autograd.grad(trial.sum(), probe, allow_unused=True)
+    finite = torch.isfinite(operand)
+    return ~finite if gradient is None else ~(torch.isfinite(gradient) & finite)
+
+
+@dataclass(frozen=True)
+class SafeOperand:
+    """Operands moved away from the singular point at the entries where the derivative was not finite.
+
+    Attributes:
+        masks: For each operand, by its position, the entries to move; the same in every replay, whatever goes in.
+    """
+
+    masks: Mapping[int, Tensor]
+    shift: float = 0.1
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """The operation on the safe operands."""
+        moved = [self._safe(operand, index, name) for index, operand in enumerate(args)]
+        return func(*moved, **kwargs)
+
+    def _safe(self, operand: Any, index: int, name: str) -> Any:
+        mask = self.masks.get(index)
+        if mask is None:
+            return operand
+        # at both ends of the domain of these the derivative is singular: away from them is towards zero
+        inwards = name in ("acos", "arccos", "asin", "arcsin", "atanh", "arctanh", "erfinv")
+        return torch.where(mask, torch.full_like(operand, 0.5 if inwards else 1.0 + self.shift).detach(), operand)
+
+
+@dataclass(frozen=True)
+class NoHook:
+    """A hook that is not registered."""
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """A handle that removes nothing."""
+        handle = run()
+        handle.remove()
+        return handle
+
+
+@dataclass(frozen=True)
+class NumericBackward:
+    """The operation with a backward made of differences of its forward."""
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """Runs the forward as it is, and differentiates it entry by entry when the gradient comes."""
+        places = [index for index, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad and a.is_floating_point()]
+
+        def forward(*operands: Tensor) -> list[Tensor]:
+            filled = list(args)
+            for place, operand in zip(places, operands, strict=True):
+                filled[place] = operand
+            outputs = func.apply(*filled) if isinstance(func, type) else func(*filled, **kwargs)
+            return list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
+
+        outputs = _Numeric.apply(forward, *[args[place] for place in places])
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+
+class _Numeric(torch.autograd.Function):
+    """A function whose backward is the product with the differences of its forward."""
+
+    @staticmethod
+    def forward(ctx: Any, forward: Callable[..., list[Tensor]], *operands: Tensor) -> tuple[Tensor, ...]:
+        ctx.function, ctx.operands = forward, [operand.detach() for operand in operands]
+        with torch.no_grad():
+            return tuple(output.detach().clone() for output in forward(*ctx.operands))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        found: list[Tensor | None] = [None]
+        with torch.no_grad():
+            for position, operand in enumerate(ctx.operands):
+                found.append(_product(ctx.function, ctx.operands, position, operand, gradients))
+        return tuple(found)
+
+
+def _product(
+    function: Callable[..., list[Tensor]], operands: list[Tensor], position: int, operand: Tensor, gradients: Sequence[Tensor | None]
+) -> Tensor:
+    product = torch.zeros_like(operand).reshape(-1)
+    flat = operand.reshape(-1)
+    for entry in range(flat.numel()):
+        step = (1e-6 if operand.dtype == torch.float64 else 1e-3) * max(1.0, abs(float(flat[entry])))
+        sides = []
+        for sign in (1, -1):
+            shifted = flat.clone()
+            shifted[entry] += sign * step
+            sides.append(function(*operands[:position], shifted.reshape(operand.shape), *operands[position + 1 :]))
+        for plus, minus, gradient in zip(sides[0], sides[1], gradients, strict=True):
+            if gradient is not None and plus.is_floating_point():
+                product[entry] += ((plus - minus) * gradient).sum() / (2 * step)
+    return product.reshape(operand.shape)

@@ -1,0 +1,235 @@
+"""The operations of one replay: where each was called, what went in, a digest of what came out, what autograd reaches."""
+
+# ruff: noqa: ANN401, SLF001 - arguments and results of any type come by
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradtriage.probe.explain.backward import mark_nodes
+from gradtriage.probe.explain.identity import storage_of
+from gradtriage.probe.explain.operations import FILLERS, HOOKS, operation_name, tensors_in, written_tensor
+from gradtriage.probe.explain.reach import Reach
+from gradtriage.probe.explain.rewrites import Rewrite
+from gradtriage.probe.explain.sites import NOWHERE, Site, calling_site
+
+# Called from a place, and for the how-manieth time: the same operation in every replay.
+Key = tuple[Site, str, int]
+
+UNKNOWN, LEAF = -1, -2
+
+@dataclass
+class Operation:
+    """One recorded operation.
+
+    Attributes:
+        sources: For each tensor that went in: the index of the operation that made it, `LEAF` for a leaf in question
+            (or memory of one), `UNKNOWN` for a tensor that came from elsewhere.
+        reach_in: For each of them, what autograd reached from it before the operation.
+        reach_out: What autograd reaches from any of the outputs.
+        digest: Figures that change when the output's values do.
+        escape: The result is no tensor: values left torch here.
+        custom: It is a custom function.
+        backward_site: Where that function's backward begins.
+        leaf_memory: The output is memory of a leaf in question, and so follows it.
+        gradless: The place where the recording of gradients was switched off, if it was.
+    """
+
+    key: Key
+    sources: list[int]
+    reach_in: list[int]
+    reach_out: int
+    digest: tuple[float | str, ...]
+    escape: bool
+    gradless: Site | None
+    zeros: bool = False
+    custom: bool = False
+    backward_site: Site | None = None
+    leaf_memory: bool = False
+
+
+@dataclass
+class Tape:
+    """The operations of one replay in order, and the values that were asked for."""
+
+    operations: list[Operation] = field(default_factory=list)
+    values: dict[Key, Any] = field(default_factory=dict)
+
+
+class TapeRecorder:
+    """Records operations; keeps or replaces the results of chosen ones.
+
+    Args:
+        bit_of: The bit of a leaf in question.
+        keep: Operations whose results are kept.
+        rewrites: What stands in the place of chosen operations.
+        pause: Told when we read memory ourselves, and when that is over.
+        full: Whether operations are described; without it only `keep` and `rewrites` work, at little cost.
+    """
+
+    def __init__(
+        self,
+        bit_of: Callable[[Tensor], int],
+        *,
+        keep: frozenset[Key] = frozenset(),
+        rewrites: Mapping[Key, Rewrite] | None = None,
+        pause: Callable[[bool], None] = lambda _: None,
+        full: bool = True,
+    ) -> None:
+        self.tape = Tape()
+        self.bit_of, self._reach = bit_of, Reach(bit_of)
+        self._keep, self._rewrites, self._full = keep, dict(rewrites or {}), full
+        self._lines = {(key[0], key[1]) for key in (*keep, *self._rewrites)}
+        self._counts: Counter[tuple[Site, str]] = Counter()
+        self._made_by: dict[int, tuple[weakref.ref[Tensor], int]] = {}
+        self._leaf_memory: set[int] = set()
+        self._gradless: Site | None = None
+        self._pause = pause
+        self._inside = 0
+
+    def operation(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Callable[[], Any]) -> Any:
+        """Runs an operation and describes it."""
+        name = operation_name(func)
+        if name == "_set_grad_enabled":
+            return self._grad_mode(args, run)
+        if name is None or self._inside or torch._C._functorch.peek_interpreter_stack() is not None:
+            return run()
+        site = calling_site(2)
+        if not self._full and (site, name) not in self._lines:
+            return run()
+        count = self._counts[site, name]
+        self._counts[site, name] += 1
+        key = (site, name, count)
+        if not self._full:
+            return self._result(key, func, args, kwargs, run)
+        inputs = list(tensors_in((args, kwargs)))
+        reach_in = [self._reach.of(tensor) for tensor in inputs]
+        sources = [self._source(tensor) for tensor in inputs]
+        result = self._result(key, func, args, kwargs, run)
+        self._inside += 1  # around a custom function the mode is on, and what we do ourselves is not the test's
+        try:
+            self._describe(key, (args, kwargs), inputs, sources, reach_in, result, func)
+        finally:
+            self._inside -= 1
+        return result
+
+    def _result(self, key: Key, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Callable[[], Any]) -> Any:
+        self._inside += isinstance(func, type)  # a custom function is one operation, whatever its forward calls
+        try:
+            rewrite = self._rewrites.get(key)
+            result = run() if rewrite is None else rewrite.result(func, args, kwargs, run, key[1])
+        finally:
+            self._inside -= isinstance(func, type)
+        if key in self._keep:
+            written = written_tensor(key[1], args, kwargs)
+            self.tape.values[key] = snapshot(result if written is None else written)
+        return result
+
+    def _grad_mode(self, args: Sequence[Any], run: Callable[[], Any]) -> Any:
+        before = torch.is_grad_enabled()
+        result = run()
+        if before and args and args[0] is False:
+            self._gradless = calling_site(3)
+        elif args and args[0] is True:
+            self._gradless = None
+        return result
+
+    def _source(self, tensor: Tensor) -> int:
+        if self.bit_of(tensor) if tensor.is_leaf else False:
+            self._leaf_memory.add(storage_of(tensor))
+            return LEAF
+        known = self._made_by.get(id(tensor))
+        if storage_of(tensor) in self._leaf_memory:
+            return LEAF
+        if known is not None and known[0]() is tensor:
+            return known[1]
+        return UNKNOWN
+
+    def _describe(
+        self,
+        key: Key,
+        arguments: tuple[Sequence[Any], Mapping[str, Any]],
+        inputs: list[Tensor],
+        sources: list[int],
+        reach_in: list[int],
+        result: Any,
+        func: Any,
+    ) -> None:
+        outputs = list(tensors_in(result))
+        name = key[1]
+        written = written_tensor(name, *arguments)
+        if written is not None and all(output is not written for output in outputs):
+            outputs.append(written)
+        escape = not outputs and inputs != [] and result is not None and name not in HOOKS
+        reach_out = 0
+        for output in outputs:
+            reach_out |= self._reach.of(output)
+        self._pause(True)
+        try:
+            with torch.no_grad():
+                digest = tuple(map(digest_of, outputs)) if not escape else (repr_digest(result),)
+        finally:
+            self._pause(False)
+        index = len(self.tape.operations)
+        if name in FILLERS:
+            sources, reach_in = [], []
+        gradless = None if torch.is_grad_enabled() else self._gradless
+        zeros = bool(outputs) and all(figure == 0.0 for figure in digest)
+        follows = any(storage_of(output) in self._leaf_memory for output in outputs)
+        operation = Operation(key, sources, reach_in, reach_out, digest, escape, gradless, zeros, isinstance(func, type), backward_site(func), follows)
+        self.tape.operations.append(operation)
+        mark_nodes(outputs, index)
+        for output in outputs:
+            self._made_by[id(output)] = weakref.ref(output), index
+
+
+def backward_site(func: Any) -> Site | None:
+    """The first line of a custom function's backward; None for other operations and for backwards without a source."""
+    backward = getattr(func, "backward", None) if isinstance(func, type) else None
+    code = getattr(inspect.unwrap(backward) if callable(backward) else None, "__code__", None)
+    return None if code is None else Site(code.co_filename, code.co_firstlineno, code.co_qualname)
+
+
+_weights = torch.empty(0, dtype=torch.float64)
+
+
+def digest_of(tensor: Tensor) -> float:
+    """One figure that changes when any value does: the product with fixed random weights; 0 for zeros only."""
+    global _weights  # noqa: PLW0603 - grown once for the longest tensor
+    try:
+        values = tensor.detach()
+        values = torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
+        flat = values.reshape(-1).to(torch.float64)
+        if flat.numel() > _weights.numel():
+            generator = torch.Generator().manual_seed(1)
+            _weights = 0.5 + torch.rand(max(flat.numel(), 4096), generator=generator, dtype=torch.float64)
+        figure = float(torch.dot(flat, _weights[: flat.numel()]))
+        if figure == 0.0 and flat.numel() and bool(flat.any()):
+            return 1.0
+        return figure
+    except (RuntimeError, NotImplementedError, TypeError):
+        return 0.5
+
+
+def repr_digest(value: Any) -> str:
+    """A digest of a value outside of torch."""
+    raw = value.tobytes() if hasattr(value, "tobytes") else repr(value).encode()
+    return hashlib.blake2b(raw, digest_size=12).hexdigest()
+
+
+def snapshot(value: Any) -> Any:
+    """A copy of a result that can be handed to another replay."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, (tuple, list)):
+        return [snapshot(item) for item in value]
+    return value.copy() if hasattr(value, "tobytes") and hasattr(value, "copy") else value
