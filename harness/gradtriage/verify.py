@@ -54,6 +54,11 @@ def _stamp_faults(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _file_faults(folder: Path, manifest: Manifest) -> Iterator[str]:
+    path = folder / "manifest.json"
+    if path.is_symlink():
+        yield "manifest.json: is a link; evidence is a file"
+    elif manifest.tool_version == __version__ and path.read_bytes() != manifest.to_json().encode():
+        yield "manifest.json: is not as it was written"
     listed = {entry.path: entry for entry in manifest.files}
     present = set(files_below(folder)) - {"manifest.json"}
     yield from (f"{name}: is not in the manifest" for name in sorted(present - set(listed)))
@@ -138,7 +143,9 @@ def _verdict_faults(captured: Captured, manifest: Manifest, criteria: Criteria) 
 
 def _summary_faults(captured: Captured, manifest: Manifest, criteria: Criteria) -> Iterator[str]:
     page = (captured.folder / "summary.md").read_text(encoding="utf-8")
-    if manifest.tool_version == __version__ and page != render_summary(captured, judge(captured), criteria):
+    # the words of another version cannot be derived again; both files would have to claim one
+    ours = __version__ in (manifest.tool_version, captured.task.tool_version)
+    if ours and page != render_summary(captured, judge(captured), criteria):
         yield "summary.md: is not the page that the files give"
     elif manifest.stamp not in page:
         yield "summary.md: does not name its stamp"

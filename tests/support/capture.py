@@ -1,12 +1,16 @@
 """Evidence made by hand: what a run would have captured, without running one."""
 
+import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from gradtriage.evidence.environment import environment_document
 from gradtriage.evidence.events import merge_gradients
+from gradtriage.evidence.folder import open_partial
 from gradtriage.evidence.junit import JUnit, JUnitCase
 from gradtriage.model.documents import Criteria, Ending, Environment, Gradients, TaskDocument
+from gradtriage.run.seal import seal
 from gradtriage.triage.captured import Captured
 
 NODEID = "tests/test_it.py::test_a"
@@ -115,4 +119,36 @@ def captured(
     )
 
 
+GREEN = """<?xml version="1.0" encoding="utf-8"?>
+<testsuites><testsuite time="0.5">
+<testcase classname="tests.test_it" name="test_a" time="0.25"/>
+</testsuite></testsuites>
+"""
 NO_CRITERIA = Criteria(criteria=[])
+
+
+def sealed(
+    reports: Path,
+    *records: dict[str, Any],
+    events: list[dict[str, Any]] | None = None,
+    junit: str | None = None,
+    ending_: Ending | None = None,
+    **asked: Any,
+) -> Path:
+    """A sealed folder as a run would have left it, made from events without running anything."""
+    if events is None:
+        events = session(*one_test(), *({"event": "gradient", **one} for one in records))
+    now = datetime.fromisoformat("2026-01-02T12:00:00.250+00:00")
+    document = task(**asked)
+    partial = open_partial(reports / f"phase_{(document.phase or 'a').lower()}", now)
+    document = document.model_copy(update={"stamp": partial.stamp})
+    files = {
+        "task.json": document.to_json(),
+        "command.txt": document.command + "\n",
+        "pytest.log": "1 passed\n",
+        "events.jsonl": "".join(json.dumps(event) + "\n" for event in events),
+        "pytest.xml": GREEN if junit is None else junit,
+    }
+    for name, text in files.items():
+        (partial.path / name).write_text(text, encoding="utf-8")
+    return seal(partial, ending_ or ending())

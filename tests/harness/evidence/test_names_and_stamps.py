@@ -14,7 +14,8 @@ from gradtriage.evidence.stamp import is_stamp, mint, moment, order
     "name",
     [
         "MY_TOKEN", "GITHUB_TOKEN", "HF_TOKEN", "API_KEY", "OPENAI_API_KEY", "apiKey", "SECRET",
-        "AWS_SECRET_ACCESS_KEY",         "AWS_ACCESS_KEY_ID", "PASSWORD", "PGPASSWORD", "MYSQL_PWD", "DB_PASS", "SSH_PRIVATE_KEY", "SESSION_COOKIE",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID", "PASSWORD", "PGPASSWORD", "MYSQL_PWD", "DB_PASS", "SSH_PRIVATE_KEY", "SESSION_COOKIE",
         "CREDENTIALS", "GOOGLE_APPLICATION_CREDENTIALS", "AZURE_CREDS", "GH_PAT", "SENTRY_DSN", "BASIC_AUTH",
         "HTTP_AUTHORIZATION", "MY_JWT", "DATABASE_URL", "AZURE_STORAGE_CONNECTION_STRING", "SIGNING_KEY", "PASSPHRASE",
     ],
@@ -55,7 +56,7 @@ def test_a_stamp_is_recognised(name: str) -> None:
 )  # fmt: skip
 def test_what_is_no_moment_of_the_calendar_is_no_stamp(name: str) -> None:
     assert not is_stamp(name)
-    with pytest.raises(ValueError, match="stamp|time data|day|month|hour"):
+    with pytest.raises(ValueError, match=r"stamp|time data|day|month|hour"):
         moment(name)
 
 

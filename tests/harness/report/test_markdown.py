@@ -94,7 +94,8 @@ def test_prose_is_escaped_no_more_than_it_needs(text: str, shown: str) -> None:
     ("value", "shown"),
     [
         (None, "–"), (0.0, "0"), (-0.0, "-0"), (1, "1"), (12345678901, "12345678901"), (True, "yes"),
-        (15819040.0, "15819040"),        (983760.69, "983760.69"), (1e-10, "1e-10"), (0.1 + 0.2, "0.3"), (float("nan"), "nan"), (float("inf"), "inf"),
+        (15819040.0, "15819040"), (983760.69, "983760.69"), (1e-10, "1e-10"),
+        (0.1 + 0.2, "0.3"), (float("nan"), "nan"), (float("inf"), "inf"),
     ],
 )  # fmt: skip
 def test_a_figure_reads_as_people_write_it(value: float | None, shown: str) -> None:
