@@ -267,3 +267,75 @@ def test_calls_in_fixtures_and_at_import_belong_somewhere(capture):
     )
     assert [record["nodeid"] for record in records] == ["test_it.py", "test_it.py::test_it", "test_it.py::test_it"]
     assert [record["call"] for record in records] == [1, 1, 2]
+
+
+def test_a_loop_that_is_searched_once_still_notices_what_changes(capture):
+    records = capture.body(
+        """
+        def names(): pass
+        w = torch.tensor(1.0, **LEAF)
+        kept = []
+        for step in range(6):
+            if step == 1:
+                late = torch.tensor(1.0, **LEAF)
+            if step == 2:
+                late.requires_grad_(False)
+            if step == 3:
+                kept.append(torch.tensor(1.0, **LEAF))
+            if step == 4:
+                del late
+                kept.clear()
+            if step == 5:
+                w = torch.tensor(1.0, **LEAF)
+            (w * 2).backward()
+        """
+    )
+    assert [list(record["gradients"]) for record in records] == [
+        ["w"],
+        ["w", "late"],
+        ["w"],
+        ["w", "kept[0]"],
+        ["w"],
+        ["w"],
+    ]
+    assert all(record["gradients"]["w"]["value"] == 2.0 for record in records)
+    assert records[1]["gradients"]["late"]["status"] == "none"
+
+
+def test_leaves_of_one_loop_are_told_from_those_of_the_round_before(capture):
+    records = capture.body(
+        """
+        kept = []
+        for value in (1.0, 2.0, 3.0):
+            cell_a = torch.tensor(value, **LEAF)
+            cut = torch.tensor(value, **LEAF)
+            kept.append(cut)
+            (cell_a * cut.detach()).backward()
+        """
+    )
+    assert [record["gradients"]["cell_a"]["value"] for record in records] == [1.0, 2.0, 3.0]
+    assert [record["gradients"]["cut"]["status"] for record in records] == ["none"] * 3
+
+
+def test_hooks_are_taken_off_again_when_the_probe_fails(capture, monkeypatch):
+    import gradtriage.probe.calls as calls
+
+    listener = calls._Listener
+
+    def failing(leaf):
+        if leaf.dim() == 1:
+            raise ZeroDivisionError("a bug of ours")
+        return listener(leaf)
+
+    monkeypatch.setattr(calls, "_Listener", failing)
+    path = capture.pytester.makepyfile(
+        """
+        import torch
+        def test_it():
+            a = torch.tensor(1.0, requires_grad=True); b = torch.ones(2, requires_grad=True)
+            a.grad = torch.tensor(0.0); b.grad = torch.zeros(2)
+            (a * b).sum().backward()
+            assert a._backward_hooks is None and b._backward_hooks is None and a.grad == 2
+        """
+    )
+    capture.pytester.runpytest_inprocess("--gradtriage-dir=.", str(path)).assert_outcomes(passed=1)
