@@ -4,13 +4,13 @@ import math
 import re
 from urllib.parse import quote
 
-from gradtriage.triage.wording import inline_code, one_line
+from gradtriage.triage.wording import inline_code, one_line, visible
 
 __all__ = ["cell", "code_block", "inline_code", "link", "number", "plain", "reading", "seconds"]
 
 _CODE_SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _INLINE_MARKUP = re.compile(r"[\\`*<>\[\]|~&]|(?<![^\W_])_|_(?![^\W_])")
-_BLOCK_MARKUP = re.compile(r"([0-9]{0,9})([#+=.)-])")
+_BLOCK_MARKUP = re.compile(r"([0-9]{0,9})([.)](?= |$)|[-+=#](?=[-=# ]|$))")
 
 
 def cell(text: str) -> str:
@@ -22,7 +22,8 @@ def code_block(text: str, language: str = "") -> str:
     """Text as a fenced block, with a fence longer than any in it."""
     runs = [len(run) for run in re.findall(r"^\s*(`{3,})", text, re.MULTILINE)]
     fence = "`" * max([3, *(run + 1 for run in runs)])
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+    lines = "\n".join(visible(line) for line in text.rstrip().split("\n"))
+    return f"{fence}{language}\n{lines}\n{fence}"
 
 
 def plain(text: str) -> str:

@@ -9,7 +9,12 @@ _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\
 
 def one_line(text: str) -> str:
     """Text with its white space as single spaces, and control characters as signs that can be seen."""
-    return _UNSEEN.sub(_sign, " ".join(text.split()))
+    return visible(" ".join(text.split()))
+
+
+def visible(text: str) -> str:
+    """Text with signs in place of its control characters."""
+    return _UNSEEN.sub(_sign, text)
 
 
 def inline_code(text: str) -> str:
