@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from gradtriage.model.diagnosis import DiagnosisDocument
 from gradtriage.model.document import to_json
 from gradtriage.model.documents import Criteria, Ending, Environment, Gradients, Manifest, TaskDocument
 from gradtriage.model.plan import Plan
@@ -20,6 +21,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "environment": Environment,
     "gradients": Gradients,
     "criteria": Criteria,
+    "diagnosis": DiagnosisDocument,
     "task": TaskDocument,
     "ending": Ending,
 }

@@ -1,0 +1,101 @@
+"""`diagnosis.json`: why the gradients of one test are what they are."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from gradtriage.model.document import Document, Integer, Number, Part, Text
+from gradtriage.model.documents import Where
+
+Verdict = Literal[
+    "nondeterministic",
+    "nan",
+    "inf",
+    "severed",
+    "partial",
+    "wrong-backward",
+    "blank-output",
+    "saturated",
+    "insensitive",
+    "vacuous",
+    "unknown",
+    "healthy",
+]
+CauseKind = Literal[
+    "item",
+    "detach",
+    "data",
+    "numpy",
+    "rebuild",
+    "no-grad",
+    "integer",
+    "inplace",
+    "stale",
+    "nonleaf",
+    "zero-factor",
+    "saturated",
+    "nan-sqrt",
+    "nan-where",
+    "nan-div",
+    "nan-other",
+    "custom-backward",
+    "hook",
+    "other",
+]
+
+
+class DiagnosedParameter(Part):
+    """One parameter: its gradient by autograd and by differences, and the causes of what is wrong with it.
+
+    For a tensor that is no scalar both are derivatives along one random direction.
+    """
+
+    name: Text
+    status: Literal["ok", "none", "zero", "nan", "inf", "wrong", "unknown"]
+    autograd: Number | None
+    numeric: Number | None
+    relative_error: Number | None
+    causes: list[Text]
+
+
+class DiagnosedCause(Part):
+    """A place in the code at which gradients are lost, and how certain that is."""
+
+    id: Text
+    kind: CauseKind
+    file: Text
+    line: Annotated[Integer, Field(ge=1)]
+    function: Text = ""
+    source: Text = ""
+    op: Text = ""
+    parameters: list[Text]
+    proof: Literal["proven", "supported", "suspected"]
+    evidence: dict[str, Any] = Field(default_factory=dict)
+    fix: Text = ""
+
+
+class DiagnosedHypothesis(Part):
+    """A usual hypothesis, held against what was found."""
+
+    id: Text
+    statement: Text
+    status: Literal["confirmed", "refuted", "open"]
+    evidence: Any
+
+
+class DiagnosisDocument(Document):
+    """The diagnosis of the first unhealthy gradient computation of a test."""
+
+    SCHEMA: ClassVar[str] = "gradtriage.diagnosis/1"
+    schema_: Literal["gradtriage.diagnosis/1"] = Field(default="gradtriage.diagnosis/1", alias="schema")
+    nodeid: Text
+    outcome: Literal["passed", "failed", "error", "skipped"]
+    call: Integer = 1
+    verdict: Verdict
+    loss: Number | None
+    parameters: list[DiagnosedParameter]
+    causes: list[DiagnosedCause]
+    hypotheses: list[DiagnosedHypothesis]
+    seconds: dict[str, Number | None]
+    reason: Text = ""
+    where: Where | None = None
