@@ -65,13 +65,15 @@ def _testpaths(root: Path) -> list[str]:
         paths = options.get("testpaths", [])
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, UnicodeDecodeError):
         return []
-    return paths.split() if isinstance(paths, str) else [str(path) for path in paths]
+    if isinstance(paths, str):
+        return paths.split()
+    return [str(path) for path in paths] if isinstance(paths, list) else []
 
 
 def _has_settings(root: Path) -> bool:
     try:
         return "gradtriage" in tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8")).get("tool", {})
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError):
         return False
 
 
