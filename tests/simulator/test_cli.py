@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,6 +39,47 @@ def test_the_raw_image_has_the_reference_programs_default_name():
     assert np.fromfile("floatimage.bin", np.float32).size == 256
 
 
+def test_only_what_was_asked_for_is_written_and_compat_writes_the_reference_programs_set():
+    assert main([*SMALL, "-intfile", "a.img"]) == 0
+    assert sorted(path.name for path in Path().iterdir()) == ["a.img", "floatimage.bin"]
+    assert main([*SMALL, "--compat"]) == 0
+    assert {"floatimage.bin", "intimage.img", "noiseimage.img", "image.pgm"} < {path.name for path in Path().iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("line", "files"),
+    [
+        ("--compat -nonoise -nopgm", {"intimage.img"}),
+        ("--compat -nonoise -noisefile b.img -pgmfile c.pgm -nopgm", {"intimage.img", "b.img"}),
+        ("-nonoise", set()),
+        ("-pgmscale 2", {"image.pgm"}),
+        ("-noisefile b.img", {"b.img"}),
+        ("-noisefile b.img -nonoise", set()),
+    ],
+)
+def test_the_last_of_the_flags_about_a_file_decides(line, files):
+    assert main([*SMALL, *line.split()]) == 0
+    assert {path.name for path in Path().iterdir()} == files | {"floatimage.bin"}
+
+
+def test_one_pixel_can_be_printed(capsys):
+    assert main([*SMALL, "-printout_pixel", "3", "5"]) == 0
+    image = np.fromfile("floatimage.bin", np.float32).reshape(16, 16)
+    heading, line, *_ = capsys.readouterr().out.splitlines()
+    pixel = dict(zip(heading.split(), line.split(), strict=True))
+    assert (pixel["fast"], pixel["slow"]) == ("3", "5")
+    assert float(pixel["photons"]) == pytest.approx(image[5, 3])
+    assert float(pixel["x[m]"]) == 0.1
+    # the beam is along x, a cubic cell of 100 A: d = 100/|hkl| and Bragg's law
+    norm = sum(float(pixel[i]) ** 2 for i in "hkl") ** 0.5
+    assert float(pixel["d[A]"]) == pytest.approx(100.0 / norm, rel=1e-4)
+
+
+def test_every_pixel_inside_the_region_can_be_printed(capsys):
+    assert main([*SMALL, "-printout", "-roi", "2", "4", "7", "8"]) == 0
+    assert len([line for line in capsys.readouterr().out.splitlines() if line[0].isdigit()]) == 6
+
+
 def test_many_runs_in_one_process_are_independent():
     assert main([*SMALL, "-floatfile", "1.bin"]) == 0
     assert main([*SMALL, "--compat", "-xds", "-mosaic", "1", "-floatfile", "2.bin"]) == 0
@@ -57,7 +99,9 @@ def test_many_runs_in_one_process_are_independent():
         ([*SMALL, "-hkl", "nowhere.hkl"], 1, "nowhere.hkl: cannot be read"),
         (["--compat", *SMALL, "-hkl", "nowhere.hkl"], 9, "nowhere.hkl: cannot be read"),
         ([*SMALL, "-floatfile", "no/such/folder.bin"], 1, "cannot be written"),
-        ([*SMALL, "-noisefile", "a.img"], 2, "-noisefile is not supported yet"),
+        ([*SMALL, "-pix0_vector", "1", "2", "3"], 2, "-pix0_vector is not supported"),
+        ([*SMALL, "-intfile", "a", "-noisefile", "a"], 2, "-intfile and -noisefile both name a"),
+        ([*SMALL, "-printout_pixel", "16", "0"], 2, "-printout_pixel 16 0 is not on a detector of 16 x 16"),
         ([*SMALL, "-fluence", "1e300", "-N", "100000"], 1, "are not finite"),
         ([*SMALL, "-beam_vector", "0", "0", "0"], 2, "direction is 0 0 0; a direction is needed"),
     ],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gradbragg.errors import FlagWarning, UsageError
 from gradbragg.io.smv import read_mask
 from gradbragg.models.config import MAX_PIXELS, DetectorConfig
+from gradbragg.models.conventions import CONVENTIONS
 from gradbragg.models.run_config import Roi
 
 if TYPE_CHECKING:
@@ -50,9 +51,8 @@ def detector_config(settings: Settings) -> DetectorConfig:
     if not pixel > 0:
         raise UsageError(f"-pixel needs a size above 0 mm, got {pixel:g}")
     (n_fast, size_fast), (n_slow, size_slow) = (_extent(settings, axis, pixel) for axis in "fs")
-    close = settings.number("-close_distance")
-    if close is None:
-        close = settings.header("CLOSE_DISTANCE")
+    pivot = _pivot(settings, custom)
+    distance, close = _distances(settings, (pivot or CONVENTIONS[name].pivot) == "sample")
     thickness, depth = _sensor(settings)
     layers = settings.number("-detector_thicksteps")
     mask = next((header for flag, header in settings.headers if flag == "-mask"), None)
@@ -62,12 +62,12 @@ def detector_config(settings: Settings) -> DetectorConfig:
         n_slow=n_slow,
         pixel_size_mm=pixel,
         detector_size_mm=None if size_fast is size_slow is None else (size_fast, size_slow),
-        distance_mm=settings.first_known("-distance", "DISTANCE", 100.0),
+        distance_mm=distance,
         close_distance_mm=close,
         beam_center_mm=_beam_center(settings, name, n_slow * pixel),
         near_point_mm=_pair(settings.number("-Xclose"), settings.number("-Yclose")) if custom else None,
         origin_pixels=_pair(_flag_or_header(settings, "-ORGX", "ORGX"), _flag_or_header(settings, "-ORGY", "ORGY")),
-        pivot=_pivot(settings, custom),
+        pivot=pivot,
         rotation_deg=_rotation(settings),
         twotheta_deg=_twotheta(settings),
         fast_axis=settings.vector("-fdet_vector") if custom else None,
@@ -107,6 +107,23 @@ def _flag_or_header(settings: Settings, flag: str, key: str) -> float | None:
         return value
     value = settings.header(key)
     return settings.header(f"XDS_{key}") if value is None and not settings.compat else value
+
+
+def _distances(settings: Settings, about_sample: bool) -> tuple[float, float | None]:
+    """Distance along the beam, and along the normal where that is the one that counts.
+
+    A flag beats a header. Of a header that has both, the one that the pivot keeps counts. The reference
+    program knows a single rule: a close distance beats a distance, wherever they come from.
+    """
+    distance = settings.first_known("-distance", "DISTANCE", 100.0)
+    close = settings.number("-close_distance")
+    if close is not None:
+        return distance, close
+    if settings.compat:
+        return distance, settings.header("CLOSE_DISTANCE")
+    if settings.has("-distance") or (settings.header("DISTANCE") is not None and not about_sample):
+        return distance, None
+    return distance, settings.header("CLOSE_DISTANCE")
 
 
 def _extent(settings: Settings, axis: str, pixel: float) -> tuple[int, float | None]:

@@ -79,9 +79,7 @@ def _check_status(flag: Flag, compat: bool) -> None:
         warnings.warn(f"{flag.name} has no effect", FlagWarning, stacklevel=4)
     elif flag.name == "-pix0_vector" and compat:
         warnings.warn("-pix0_vector makes the convention custom; its numbers have no effect", FlagWarning, stacklevel=4)
-    elif flag.status == "integer images" and compat:
-        warnings.warn(f"{flag.name} has no effect on the images that are written", FlagWarning, stacklevel=4)
-    elif flag.status in ("later", "integer images"):
+    elif flag.status == "later":
         raise UnsupportedError(f"{flag.name} is not supported yet")
 
 

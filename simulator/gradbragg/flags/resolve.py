@@ -11,6 +11,7 @@ from gradbragg.errors import UsageError
 from gradbragg.flags.beam_settings import beam_config, wavelength_angstrom
 from gradbragg.flags.crystal_settings import crystal_config
 from gradbragg.flags.detector_settings import convention, detector_config, region_of_interest
+from gradbragg.flags.output_settings import Outputs, output_settings
 from gradbragg.flags.settings import Settings, read_settings
 from gradbragg.models.config import BeamConfig, CrystalConfig, DetectorConfig
 from gradbragg.models.run_config import Precision, RunConfig
@@ -24,19 +25,6 @@ _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _PRECISIONS: dict[str, Precision] = {"mixed": "mixed", "single": "single"}
 
 Configs = tuple[CrystalConfig, DetectorConfig, BeamConfig, RunConfig]
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Files to write.
-
-    Args:
-        float_image: Raw image.
-        png: Preview; None: none.
-    """
-
-    float_image: str
-    png: str | None
 
 
 @dataclass(frozen=True)
@@ -84,7 +72,7 @@ def resolve(argv: Sequence[str]) -> Resolved:
     detector = detector_config(settings)
     beam = beam_config(settings, frame)
     run = run_config(settings, detector)
-    outputs = Outputs(settings.text("-floatfile") or "floatimage.bin", settings.text("--png"))
+    outputs = output_settings(settings, detector)
     return Resolved((crystal, detector, beam, run), outputs, settings.origins)
 
 

@@ -12,6 +12,8 @@ from torch.utils.checkpoint import checkpoint
 
 from gradbragg.errors import BlankImageWarning
 from gradbragg.kernels.background import water_intensity
+from gradbragg.kernels.solid_angle import solid_angle
+from gradbragg.models.detector import pixel_positions
 from gradbragg.models.run_config import RunConfig
 from gradbragg.simulation.accumulate import Scene, Switches, physical_pixels, reference_pixels
 from gradbragg.simulation.interpolation_limit import first_miss
@@ -84,6 +86,20 @@ class Simulator:
         if config.mask is not None:
             pixels = pixels[config.mask.to(device).reshape(-1)[pixels] != 0]
         return pixels
+
+    @torch.no_grad()
+    def solid_angle(self, pixels: Tensor) -> float:
+        """Solid angle in steradian that pixels subtend, each taken at its middle.
+
+        Args:
+            pixels: Indices ``slow * n_fast + fast`` ``(P,)``.
+        """
+        kind, config = self.run_config.phase_kind, self.detector.config
+        geometry = self.detector.geometry(kind, self.run_config.rules, self.beam.config.direction)
+        fast, slow = pixels % config.n_fast + 0.5, pixels // config.n_fast + 0.5
+        X = pixel_positions(geometry, fast.to(kind.dtype), slow.to(kind.dtype), kind.scalar(0.0), self.run_config.rules)
+        distance = torch.linalg.vector_norm(X, dim=-1)
+        return float(solid_angle(distance, geometry.pixel_size, geometry.close_distance).sum())
 
     def scene(self, pixels: Tensor) -> Scene:
         """Everything that the given pixels are computed from, from the values of the moment."""

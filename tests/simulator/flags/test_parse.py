@@ -54,9 +54,7 @@ def test_a_line_that_cannot_be_used_is_an_error_that_says_why(line, message):
         parse(line.split())
 
 
-@pytest.mark.parametrize(
-    "flag", [flag for flag in FLAGS if flag.status in ("later", "integer images")], ids=lambda f: f.name
-)
+@pytest.mark.parametrize("flag", [flag for flag in FLAGS if flag.status == "later"], ids=lambda f: f.name)
 def test_a_flag_that_is_not_available_yet_is_an_error(flag):
     with pytest.raises(UnsupportedError, match="is not supported yet"):
         parse([flag.name, *["1"] * flag.args])

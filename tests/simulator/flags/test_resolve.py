@@ -177,7 +177,8 @@ def header(tmp_path):
 def test_a_header_sets_what_flags_leave_open(header):
     crystal, detector, beam, _ = configs(f"-img {header} -lambda 2")
     assert (detector.n_fast, detector.n_slow, detector.pixel_size_mm) == (8, 6, 0.2)
-    assert (detector.distance_mm, detector.close_distance_mm, detector.twotheta_deg) == (60.0, 59.0, 7.0)
+    assert (detector.distance_mm, detector.close_distance_mm, detector.twotheta_deg) == (60.0, None, 7.0)
+    assert configs(f"-img {header} -xds")[1].close_distance_mm == 59.0
     assert detector.beam_center_mm == (0.5, 0.4)
     assert beam.wavelength_angstrom == 2.0
     assert (crystal.phi_start_deg, crystal.phi_steps) == (3.0, 1)

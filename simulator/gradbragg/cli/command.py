@@ -1,4 +1,4 @@
-"""The ``gradbragg`` command."""
+"""The command, from its line to its exit code."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
+from gradbragg.cli.outputs import Finished, write_outputs
+from gradbragg.cli.summary import json_summary, text_summary
 from gradbragg.errors import GradBraggError
 from gradbragg.flags.help_text import help_text
-from gradbragg.flags.resolve import Resolved, resolve
-from gradbragg.io.float_image import write_float_image
-from gradbragg.io.png import write_png
+from gradbragg.flags.resolve import resolve
 from gradbragg.models.beam import Beam
 from gradbragg.models.crystal import Crystal
 from gradbragg.models.detector import Detector
+from gradbragg.simulation.pixel_table import HEADING, pixel_lines
 from gradbragg.simulation.simulator import Simulator
+from gradbragg.simulation.statistics import image_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,14 +48,14 @@ def main(argv: Sequence[str]) -> int:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            image, resolved = _simulate(argv)
-            _write(image, resolved)
+            finished = _simulate(argv)
+            written = write_outputs(finished)
         except GradBraggError as error:
             return _report(error, argv)
         finally:
             for text in dict.fromkeys(str(one.message) for one in caught):
                 sys.stderr.write(f"gradbragg: warning: {text}\n")
-    sys.stdout.write(_summary(image, resolved))
+    _print(finished, written)
     return 0
 
 
@@ -63,21 +64,28 @@ def entry() -> None:
     sys.exit(main(sys.argv[1:]))
 
 
-def _simulate(argv: Sequence[str]) -> tuple[Tensor, Resolved]:
+def _simulate(argv: Sequence[str]) -> Finished:
     resolved = resolve(argv)
     crystal, detector, beam, run = resolved.configs
+    simulator = Simulator(Crystal(crystal), Detector(detector), Beam(beam), run)
     with torch.no_grad():
-        image = Simulator(Crystal(crystal), Detector(detector), Beam(beam), run).run()
+        image = simulator.run()
     if not bool(torch.isfinite(image).all()):
         bad = int((~torch.isfinite(image)).sum())
         raise GradBraggError(f"{bad} pixels are not finite; check distances, vectors and fluence")
-    return image, resolved
+    return Finished(resolved, simulator, image, image_statistics(simulator, image))
 
 
-def _write(image: Tensor, resolved: Resolved) -> None:
-    write_float_image(resolved.outputs.float_image, image)
-    if resolved.outputs.png is not None:
-        write_png(resolved.outputs.png, image)
+def _print(finished: Finished, written: list[str]) -> None:
+    outputs = finished.resolved.outputs
+    if outputs.printout:
+        sys.stdout.write(HEADING + "\n")
+        for line in pixel_lines(finished.simulator, finished.image, outputs.printout_pixel):
+            sys.stdout.write(line + "\n")
+    if outputs.json == "-":
+        sys.stdout.write(json_summary(finished))
+    else:
+        sys.stdout.write(text_summary(finished, written))
 
 
 def _report(error: GradBraggError, argv: Sequence[str]) -> int:
@@ -85,16 +93,3 @@ def _report(error: GradBraggError, argv: Sequence[str]) -> int:
         traceback.print_exc()
     sys.stderr.write(f"gradbragg: error: {error}\n")
     return _REFERENCE_EXIT_CODE if "--compat" in argv else error.exit_code
-
-
-def _summary(image: Tensor, resolved: Resolved) -> str:
-    slow, fast = divmod(int(image.argmax()), image.shape[1])
-    total = float(image.double().sum())
-    lines = [
-        f"max_I = {float(image.max()):.6g} at pixel (fast {fast}, slow {slow})",
-        f"sum = {total:.9g}  mean = {total / image.numel():.6g} photons/pixel",
-        f"wrote {resolved.outputs.float_image}",
-    ]
-    if resolved.outputs.png is not None:
-        lines.append(f"wrote {resolved.outputs.png}")
-    return "\n".join(lines) + "\n"
