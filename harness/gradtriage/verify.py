@@ -7,6 +7,7 @@ from typing import Any
 
 from gradtriage import __version__
 from gradtriage.errors import DocumentError
+from gradtriage.evidence.diagnosis import told_diagnosis
 from gradtriage.evidence.environment import environment_document
 from gradtriage.evidence.events import merge_gradients
 from gradtriage.evidence.files import files_below, sha256
@@ -117,6 +118,8 @@ def _source_faults(captured: Captured, manifest: Manifest, criteria: Criteria) -
         "gradients.json": merge_gradients(captured.events),
         "environment.json": environment_document(captured.events, task.pins, task.commit, task.dirty),
     }
+    if (told := told_diagnosis(captured.events)) is not None:
+        derived["diagnosis.json"] = told
     for name, document in derived.items():
         if strict_json((folder / name).read_bytes()) != strict_json(to_json(document)):
             yield f"{name}: does not follow from the events"

@@ -13,6 +13,7 @@ from gradtriage.errors import GradTriageError
 # name: (module, what it does); the module has a click command of the same name
 COMMANDS = {
     "run": ("gradtriage.cli.run", "Run a plan's phases, each into its own evidence folder."),
+    "explain": ("gradtriage.cli.explain", "Say why a test's gradients are what they are, with proof."),
     "verify": ("gradtriage.cli.verify", "Check an evidence folder against its manifest."),
     "init": ("gradtriage.cli.init", "Write a starting plan, ledger and settings for a project."),
     "doctor": ("gradtriage.cli.doctor", "Say what the environment is and what makes runs irreproducible."),

@@ -10,7 +10,7 @@ from gradtriage.errors import UsageError
 from gradtriage.evidence.files import write_whole
 from gradtriage.model.document import to_json
 from gradtriage.report.terminal import outcome_lines
-from gradtriage.run.phase import Outcome
+from gradtriage.run.runner import Outcome
 from gradtriage.run.seal import seal_all_abandoned
 from gradtriage.run.workflow import Blocked, Workflow, open_workflow, run_phases
 
@@ -60,11 +60,12 @@ def run(plan: Path, phases: tuple[str, ...], quiet: bool, json_file: str | None)
 
 def _usage_line(workflow: Workflow, outcome: Outcome) -> str:
     log = f"{_relative(outcome.folder)}/pytest.log"
-    return f"{workflow.path}: phase {outcome.phase.id}: pytest cannot use its 'select' or 'args'; see {log}"
+    return f"{workflow.path}: phase {outcome.phase}: pytest cannot use its 'select' or 'args'; see {log}"
 
 
 def _lines(result: Outcome | Blocked) -> list[str]:
-    title = f"Phase {result.phase.id}" + (f" ({result.phase.title})" if result.phase.title else "")
+    words = result.title if isinstance(result, Blocked) else result.task.words.phase_title
+    title = f"Phase {result.phase}" + (f" ({words})" if words else "")
     if isinstance(result, Blocked):
         return [f"{title}: not run; it needs phase {result.needs}, whose criteria are not met"]
     return outcome_lines(title, result.folder, _relative(result.folder))
@@ -77,9 +78,9 @@ def _relative(folder: Path) -> str:
 
 def _entry(result: Outcome | Blocked) -> dict[str, object]:
     if isinstance(result, Blocked):
-        return {"phase": result.phase.id, "status": "blocked", "needs": result.needs}
+        return {"phase": result.phase, "status": "blocked", "needs": result.needs}
     return {
-        "phase": result.phase.id,
+        "phase": result.phase,
         "status": result.manifest.status,
         "folder": _relative(result.folder),
         "exit_code": result.ending.exit_code,

@@ -104,7 +104,11 @@ class Hypothesis(_Part):
 
 
 class Phase(_Part):
-    """One step of an initiative, with its own evidence folder."""
+    """One step of an initiative, with its own evidence folder.
+
+    Attributes:
+        explain: Explain the gradients of the tests before they run; the evidence then holds a diagnosis.
+    """
 
     id: Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
     title: Text = ""
@@ -120,13 +124,6 @@ class Phase(_Part):
     def folder_name(self) -> str:
         """The folder of this phase's evidence below the plan's reports."""
         return f"phase_{self.id.lower()}"
-
-    @field_validator("explain")
-    @classmethod
-    def _explains(cls, explain: bool) -> bool:
-        if explain:
-            raise ValueError("this version does not explain gradients yet; take 'explain' out")
-        return explain
 
     @field_validator("criteria")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,21 @@ def wanted_folder(config: pytest.Config) -> tuple[Path, bool]:
     return config.rootpath / FOLDER, True
 
 
-def wanted_pins(folder: Path) -> dict[str, str | None]:
-    """The pins that the runner asked for in `request.json`; none where there is no such file.
+@dataclass(frozen=True)
+class Request:
+    """What the runner asks of a session in `request.json`.
+
+    Attributes:
+        pins: Each pinned variable's wanted value, None where it should be unset.
+        explain: Whether the tests' gradients are to be explained.
+    """
+
+    pins: dict[str, str | None] = field(default_factory=dict)
+    explain: bool = False
+
+
+def read_request(folder: Path) -> Request:
+    """The runner's request; an empty one where there is no such file.
 
     Raises:
         ValueError: The file is there and cannot be read.
@@ -36,11 +50,12 @@ def wanted_pins(folder: Path) -> dict[str, str | None]:
     try:
         request = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return {}
+        return Request()
     if not isinstance(request, dict) or request.get("schema") != REQUEST_SCHEMA:
         raise ValueError(f"{path}: not a {REQUEST_SCHEMA} document")
     pins = request.get("pins") or {}
-    return {str(name): None if value is None else str(value) for name, value in pins.items()}
+    wanted = {str(name): None if value is None else str(value) for name, value in pins.items()}
+    return Request(wanted, bool(request.get("explain")))
 
 
 class OwnFolder:

@@ -13,7 +13,8 @@ import pytest
 
 from gradtriage.evidence.events import EventWriter, merge_gradients, read_events
 from gradtriage.plugin import phases
-from gradtriage.plugin.output import OwnFolder, wanted_folder, wanted_pins
+from gradtriage.plugin.explanation import ExplanationHooks
+from gradtriage.plugin.output import OwnFolder, Request, read_request, wanted_folder
 from gradtriage.plugin.pins import PinWatch
 from gradtriage.plugin.snapshot import snapshot
 from gradtriage.plugin.summary import summary_lines
@@ -42,11 +43,12 @@ class CaptureSession:
         self._calls: dict[str, int] = {}
         self._errors: dict[str, int] = {}
         self._exceptions: dict[tuple[str, str], str] = {}
-        self._pins = PinWatch({})
+        self._request = Request()
         with self._swallow("request"):
             folder, own = wanted_folder(config)
             if not own:
-                self._pins = PinWatch(wanted_pins(folder))
+                self._request = read_request(folder)
+        self._pins = PinWatch(self._request.pins)
 
     # the probe's side
 
@@ -54,6 +56,9 @@ class CaptureSession:
         """Hangs the probe into torch, now or when the tests import it."""
         with self._swallow("install"):
             install.attach(self)
+
+    def opened(self, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Lets every call go through."""
 
     def gradient(self, record: dict[str, Any]) -> None:
         """Takes the record of one gradient call."""
@@ -196,6 +201,9 @@ class CaptureSession:
         early, self._early = self._early, []
         for kind, fields in early:
             self._writer.write(kind, **fields)
+        if self._request.explain and not self._controller:
+            hooks = ExplanationHooks(self.root, self._write)
+            self.config.pluginmanager.register(hooks, "gradtriage-explanation")
 
     def _write(self, kind: str, /, **fields: Any) -> None:
         if self._writer is not None:

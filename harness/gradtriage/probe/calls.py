@@ -59,13 +59,18 @@ def loss_of(roots: Sequence[Any]) -> dict[str, Any]:
 
 
 class WatchedCall:
-    """What every kind of call has: its place, its loss, its record."""
+    """What every kind of call has: its place, its loss, its record.
+
+    Attributes:
+        asked: The tensors that gradients are asked for, by name; known once `before` was called.
+    """
 
     kind = ""
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
         self.where: dict[str, Any] = {}
+        self.asked: list[tuple[str, torch.Tensor]] = []
         self.loss: dict[str, Any] = {"loss": None}
         self.extra: dict[str, Any] = {}
 
@@ -123,6 +128,7 @@ class BackwardCall(WatchedCall):
         # in the order in which the author would list them: as they are met in the code
         self._leaves = sorted(leaves, key=view.rank) if self._inputs is None else leaves
         self._names = [names.give(view.name(leaf)) for leaf in self._leaves]
+        self.asked = list(zip(self._names, self._leaves, strict=True))
         for leaf in self._leaves:
             if id(leaf) in self._reached and not _told_by_grad(leaf):
                 # frozen after the graph was built: it takes no hook, and nobody asks for its gradient
@@ -201,6 +207,7 @@ class GradCall(WatchedCall):
         view = look(stack, {id(tensor) for tensor in self._inputs})
         keys: Sequence[str | None] = self._keys or [None] * len(self._inputs)
         self._names = [names.give(view.name(t) or key) for t, key in zip(self._inputs, keys, strict=True)]
+        self.asked = list(zip(self._names, self._inputs, strict=True))
 
     def record(self, result: Any, raised: str | None) -> dict[str, Any]:
         """What was returned, None included; nothing where the call raised."""

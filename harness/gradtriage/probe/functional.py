@@ -63,9 +63,12 @@ def _first_of_second(result: Any) -> Any:
 class FunctionalCall(WatchedCall):
     """A derivative of a function with respect to some of its arguments."""
 
-    def __init__(self, sink: Sink, form: Form, inputs: Sequence[tuple[str | None, Any]]) -> None:
+    def __init__(
+        self, sink: Sink, form: Form, inputs: Sequence[tuple[str | None, Any]], function: Callable[..., Any] | None = None
+    ) -> None:
         super().__init__(sink)
         self.kind = form.kind
+        self.function = function
         self._form = form
         self._arguments = inputs
         self._tensors: list[torch.Tensor] = []
@@ -79,6 +82,7 @@ class FunctionalCall(WatchedCall):
         view = look(stack, {id(tensor) for _, tensor in found})
         self._tensors = [tensor for _, tensor in found]
         self._names = [names.give(view.name(tensor) or label) for label, tensor in found]
+        self.asked = list(zip(self._names, self._tensors, strict=True))
 
     def record(self, result: Any, raised: str | None) -> dict[str, Any]:
         """The derivatives with respect to each tensor, all outputs together."""
@@ -154,7 +158,7 @@ def transform(original: Callable[..., Any], form: Form, form_with_aux: Form) -> 
 
         def open_transformed(sink: Sink, given: tuple[Any, ...], _: dict[str, Any]) -> FunctionalCall:
             chosen = _chosen(function, 0 if argnums is None else argnums, given)
-            return FunctionalCall(sink, form_with_aux if aux else form, chosen)
+            return FunctionalCall(sink, form_with_aux if aux else form, chosen, None if aux else function)
 
         return watched(made, open_transformed)
 
@@ -194,7 +198,9 @@ def direct(original: Callable[..., Any], form: Form, *, several: bool) -> Callab
         function = argument(args, kwargs, 0, "func")
         given = argument(args, kwargs, 1, "primals" if several else "inputs")
         inputs = tuple(given) if isinstance(given, (tuple, list)) else (given,)
-        return FunctionalCall(sink, form, list(zip(parameter_names(function, len(inputs)), inputs, strict=True)))
+        return FunctionalCall(
+            sink, form, list(zip(parameter_names(function, len(inputs)), inputs, strict=True)), function
+        )
 
     return watched(original, open_direct)
 

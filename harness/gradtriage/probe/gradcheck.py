@@ -194,6 +194,7 @@ class GradcheckCall(WatchedCall):
             if isinstance(given, torch.Tensor) and given.requires_grad:
                 self._inputs.append(given)
                 self._names.append(names.give(view.name(given) or parameter))
+        self.asked = list(zip(self._names, self._inputs, strict=True))
         self._numbered = names
         _thread.heard = self._heard
 

@@ -12,7 +12,7 @@ import functools
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import FrameType, TracebackType
 from typing import Any, Protocol
 
@@ -24,6 +24,10 @@ from gradtriage.probe.statistics import reading
 
 class Call(Protocol):
     """One gradient call that is being watched."""
+
+    @property
+    def asked(self) -> Sequence[tuple[str, torch.Tensor]]:
+        """The tensors that gradients are asked for, by name; known once `before` was called."""
 
     def before(self, frame: FrameType) -> None:
         """Called before it runs, with the frame of the caller."""
@@ -110,6 +114,8 @@ class _Watch:
                 self._call.release()
                 self._call = None
             _tell(sink, "before the call", error)
+        if self._call is not None:
+            sink.opened(self._call, args, kwargs)
 
     def close(self, result: Any, raised: str | None) -> None:
         sink, call = self._sink, self._call

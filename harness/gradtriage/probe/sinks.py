@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +14,9 @@ class Sink(Protocol):
     root: Path
     """Folder that the files of a record are named relative to."""
 
+    def opened(self, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Told of a gradient call before it runs; may look at it, and may end the process instead."""
+
     def gradient(self, record: dict[str, Any]) -> None:
         """Takes a record: `kind`, `raised`, `where`, `loss`, `gradients`, without the test that it belongs to."""
 
@@ -19,12 +24,22 @@ class Sink(Protocol):
         """Takes an error of the probe itself, which the code under test must never see."""
 
 
-_stack: list[Sink] = []
+_stack: list[Sink | None] = []
 
 
 def push(sink: Sink) -> None:
     """From now on `sink` is told, and who was told before is not."""
     _stack.append(sink)
+
+
+@contextmanager
+def nobody_told() -> Iterator[None]:
+    """For the length of its block gradient calls are our own business."""
+    _stack.append(None)
+    try:
+        yield
+    finally:
+        _stack.pop()
 
 
 def remove(sink: Sink) -> bool:

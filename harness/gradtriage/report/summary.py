@@ -13,6 +13,7 @@ from gradtriage.evidence.junit import junit_address
 from gradtriage.evidence.stamp import moment
 from gradtriage.model.documents import Criteria
 from gradtriage.report import markdown
+from gradtriage.report.story import VERDICTS, proof_sentence
 from gradtriage.triage.captured import Captured
 from gradtriage.triage.figures import figures, lasting_pin_changes
 from gradtriage.triage.findings import Finding, findings
@@ -39,7 +40,7 @@ def render_summary(captured: Captured, judgement: Judgement, criteria: Criteria)
         status=judgement.status,
         faults=judgement.faults,
         criteria=criteria.criteria,
-        hypotheses=probe_hypotheses(captured.task.hypotheses, figures(captured, 0)),
+        hypotheses=_hypotheses(captured),
         finding=found[0],
         findings=found,
         next_steps=next_steps(captured, criteria, found),
@@ -48,6 +49,7 @@ def render_summary(captured: Captured, judgement: Judgement, criteria: Criteria)
         gradients_left_out=max(0, len(captured.named) - MOST_GRADIENTS),
         date=_date(captured),
         seen={"start": captured.saw_start, "end": captured.saw_end},
+        diagnosis=captured.diagnosis,
         pin_changes=lasting_pin_changes(captured),
         artifacts=_artifacts(),
     )
@@ -77,7 +79,35 @@ def _template() -> Template:
     )
     names = ("inline_code", "cell", "code_block", "plain", "number", "seconds", "reading", "link")
     jinja.filters.update({name: getattr(markdown, name) for name in names})
+    jinja.filters["proof"] = proof_sentence
+    jinja.globals["verdicts"] = VERDICTS
     return jinja.get_template("summary.md.j2")
+
+
+def _hypotheses(captured: Captured) -> list[dict[str, Any]]:
+    """The plan's hypotheses with their probes, then the usual ones that the diagnosis decided."""
+    planned = [
+        {
+            "name": hypothesis.id,
+            "status": hypothesis.status,
+            "statement": hypothesis.statement,
+            "check": hypothesis.check,
+            "measured": hypothesis.measured,
+            "evidence": "the probe did not decide it" if hypothesis.probed else "no probe in this phase",
+        }
+        for hypothesis in probe_hypotheses(captured.task.hypotheses, figures(captured, 0))
+    ]
+    usual = [
+        {
+            "name": f"D{number}",
+            "status": found.status,
+            "statement": found.statement,
+            "check": None,
+            "evidence": str(found.evidence),
+        }
+        for number, found in enumerate(captured.diagnosis.hypotheses if captured.diagnosis else (), 1)
+    ]
+    return planned + usual
 
 
 def _date(captured: Captured) -> str:

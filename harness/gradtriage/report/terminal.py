@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gradtriage.model.diagnosis import DiagnosisDocument
 from gradtriage.model.documents import Criteria, Gradients, Manifest
 from gradtriage.report.markdown import number, reading
 
@@ -20,6 +21,8 @@ def outcome_lines(title: str, folder: Path, shown: str) -> list[str]:
     lines = [f"{title}: {manifest.status}"]
     lines += [f"  ! {fault}" for fault in manifest.faults]
     lines += gradient_lines(Gradients.read(folder / "gradients.json"))
+    if (folder / "diagnosis.json").exists():
+        lines += diagnosis_lines(DiagnosisDocument.read(folder / "diagnosis.json"))
     lines += criteria_lines(Criteria.read(folder / "criteria.json"))
     return [*lines, f"  evidence: {shown}/summary.md"]
 
@@ -35,6 +38,13 @@ def gradient_lines(gradients: Gradients, most: int = 6) -> list[str]:
         lines.append(f"  {record.nodeid.rsplit('::', 1)[-1]}: loss {number(record.loss, 6)}; gradients: {counted}")
     if len(gradients.records) > most:
         lines.append(f"  and {len(gradients.records) - most} more gradient computations")
+    return lines
+
+
+def diagnosis_lines(diagnosis: DiagnosisDocument) -> list[str]:
+    """The verdict, and one line a cause."""
+    lines = [f"  diagnosis: {diagnosis.verdict}"]
+    lines += [f"    {cause.kind} at {cause.file}:{cause.line} ({cause.proof})" for cause in diagnosis.causes]
     return lines
 
 

@@ -12,6 +12,7 @@ from filelock import Timeout
 from gradtriage import __version__
 from gradtriage.errors import DocumentError, EvidenceError, GradTriageError
 from gradtriage.evidence.capture import read_capture
+from gradtriage.evidence.diagnosis import told_diagnosis
 from gradtriage.evidence.environment import environment_document
 from gradtriage.evidence.events import merge_gradients
 from gradtriage.evidence.files import files_below, sha256, write_whole
@@ -27,6 +28,7 @@ from gradtriage.evidence.folder import (
     sealing_lock,
 )
 from gradtriage.evidence.junit import read_junit, rebuild_junit
+from gradtriage.model.diagnosis import DiagnosisDocument
 from gradtriage.model.document import to_json
 from gradtriage.model.documents import Criteria, CriterionResult, Ending, FileEntry, Manifest, TaskDocument
 from gradtriage.report.summary import count_sections, render_summary
@@ -74,6 +76,7 @@ def _sealed(partial: PartialFolder, ending: Ending) -> Path:
     write_whole(folder / "gradients.json", to_json(merge_gradients(events)))
     environment = environment_document(events, task.pins, task.commit, task.dirty)
     write_whole(folder / "environment.json", to_json(environment))
+    _write_diagnosis(folder, events)
     captured = read_captured(folder)
     judgement = judge(captured)
     criteria = judge_criteria(captured, judgement)
@@ -101,6 +104,14 @@ def _make_junit_readable(folder: Path, events: list[dict[str, Any]]) -> None:
         if path.exists():
             shutil.move(path, folder / "pytest-unread.xml")
         write_whole(path, rebuild_junit(events, str(error)))
+
+
+def _write_diagnosis(folder: Path, events: list[dict[str, Any]]) -> None:
+    document = told_diagnosis(events)
+    if document is not None:
+        text = to_json(document)
+        DiagnosisDocument.parse(text, "diagnosis.json")
+        write_whole(folder / "diagnosis.json", text)
 
 
 def judge_criteria(captured: Captured, judgement: Judgement) -> Criteria:

@@ -11,7 +11,8 @@ from gradtriage.model.documents import Criteria, Manifest
 from gradtriage.model.plan import Phase, Plan
 from gradtriage.model.plan_file import read_plan
 from gradtriage.model.settings import Project, find_project
-from gradtriage.run.phase import Outcome, Task, run_phase
+from gradtriage.run.runner import Outcome, run_task
+from gradtriage.run.task import Task, phase_task
 from gradtriage.triage.checks import compile_check
 
 
@@ -19,7 +20,8 @@ from gradtriage.triage.checks import compile_check
 class Blocked:
     """A phase that was not run, because one that it needs did not come out as its criteria say."""
 
-    phase: Phase
+    phase: str
+    title: str
     needs: str
 
 
@@ -64,9 +66,9 @@ def run_phases(workflow: Workflow, echo: IO[bytes] | None) -> Iterator[Outcome |
         unmet = next((needed for needed in phase.needs if done.get(needed) is False), None)
         if unmet is not None:
             done[phase.id] = False
-            yield Blocked(phase, unmet)
+            yield Blocked(phase.id, phase.title, unmet)
             continue
-        outcome = run_phase(_task(workflow, phase, done), echo)
+        outcome = run_task(_task(workflow, phase, done), echo)
         done[phase.id] = outcome.met
         yield outcome
         if outcome.manifest.status == "interrupted":
@@ -80,7 +82,8 @@ def _task(workflow: Workflow, phase: Phase, done: dict[str, bool]) -> Task:
         for needed in phase.needs
         if needed not in done and not has_met_evidence(reports / workflow.plan.phase(needed).folder_name)
     ]
-    return Task(workflow.project, _shown(workflow.path, workflow.project.root), workflow.plan, phase, tuple(notes))
+    shown = _shown(workflow.path, workflow.project.root)
+    return phase_task(workflow.project, shown, workflow.plan, phase, notes)
 
 
 def has_met_evidence(phase_folder: Path) -> bool:

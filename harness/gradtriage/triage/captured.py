@@ -9,6 +9,7 @@ from gradtriage.errors import DocumentError
 from gradtriage.evidence.capture import read_capture
 from gradtriage.evidence.events import in_flight
 from gradtriage.evidence.junit import JUnit, read_junit
+from gradtriage.model.diagnosis import DiagnosisDocument
 from gradtriage.model.documents import (
     Criteria,
     Ending,
@@ -35,6 +36,7 @@ class Captured:
 
     Attributes:
         junit: None where `pytest.xml` is missing or refused.
+        diagnosis: None where nothing was to be explained, or could be.
         events: The plugin's event stream in order of time.
     """
 
@@ -44,6 +46,7 @@ class Captured:
     junit: JUnit | None
     gradients: Gradients
     environment: Environment
+    diagnosis: DiagnosisDocument | None
     events: list[dict[str, Any]] = field(repr=False)
 
     @cached_property
@@ -95,6 +98,7 @@ def read_captured(folder: Path) -> Captured:
         junit=_junit_if_any(folder / "pytest.xml"),
         gradients=Gradients.read(folder / "gradients.json"),
         environment=Environment.read(folder / "environment.json"),
+        diagnosis=DiagnosisDocument.read(folder / "diagnosis.json") if (folder / "diagnosis.json").exists() else None,
         events=read_capture(folder),
     )
 

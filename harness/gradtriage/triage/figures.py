@@ -108,7 +108,7 @@ def figures(captured: Captured, sections: int) -> dict[str, Any]:
         "junit": SimpleNamespace(**{name: getattr(junit, name) if junit else None for name in names}),
         "gradients": _gradient_figures(captured),
         "environment": SimpleNamespace(pins_hold=pins_hold(captured), dirty=captured.environment.dirty),
-        "diagnosis": None,
+        "diagnosis": _namespace(captured.diagnosis.model_dump()) if captured.diagnosis else None,
         "scan": None,
         "suite": None,
         "summary": SimpleNamespace(sections=sections),
@@ -116,6 +116,15 @@ def figures(captured: Captured, sections: int) -> dict[str, Any]:
             {*_CERTAIN_FILES, *(p.name for p in captured.folder.iterdir() if p.name not in _PASSING_FILES)}
         ),
     }
+
+
+def _namespace(value: object) -> Any:  # noqa: ANN401 - documents nest
+    """A document with its fields as attributes; what has free keys stays a mapping."""
+    if isinstance(value, list):
+        return [_namespace(item) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) and key.isidentifier() for key in value):
+        return SimpleNamespace(**{key: item if key == "evidence" else _namespace(item) for key, item in value.items()})
+    return value
 
 
 def pins_hold(captured: Captured) -> bool:

@@ -21,7 +21,7 @@ class Finding:
 
 def findings(captured: Captured) -> list[Finding]:
     """The findings of a run, the most telling first."""
-    rules = (_contrast, _blank, _not_finite, _vacuous, _dead_output, _missing, _some_zero, _raised)
+    rules = (_diagnosed, _contrast, _blank, _not_finite, _vacuous, _dead_output, _missing, _some_zero, _raised)
     found = [finding for rule in rules if (finding := rule(captured)) is not None]
     if _contrast(captured) is not None:  # it names the factor, so nobody needs to look for it
         found = [replace(finding, next_step="") if finding == _blank(captured) else finding for finding in found]
@@ -30,6 +30,29 @@ def findings(captured: Captured) -> list[Finding]:
 
 def _plain_gradients(captured: Captured) -> list[NamedGradient]:
     return [named for named in captured.named if named.record.kind not in GRADCHECKS]
+
+
+def _diagnosed(captured: Captured) -> Finding | None:
+    """What the explanation found, where it found a cause."""
+    diagnosis = captured.diagnosis
+    if diagnosis is None:
+        return None
+    if diagnosis.verdict == "healthy":
+        n = len(diagnosis.parameters)
+        return Finding(
+            f"Autograd agrees with differences for {'the one parameter' if n == 1 else f'all {n} parameters'} "
+            f"of `{_test(diagnosis.nodeid)}`",
+            "Each gradient was compared with the slope of the loss along a direction of its parameter.",
+        )
+    if not diagnosis.causes:
+        return None
+    first = diagnosis.causes[0]
+    certain = {"proven": "proven", "supported": "seen in the trace, not proven", "suspected": "suspected"}[first.proof]
+    return Finding(
+        f"{diagnosis.verdict}, {certain}: {first.kind} at `{first.file}:{first.line}`",
+        f"It concerns {', '.join(f'`{name}`' for name in first.parameters[:8])} in `{_test(diagnosis.nodeid)}`. {first.fix}",
+        f"Look at `{first.file}:{first.line}`. {first.fix}",
+    )
 
 
 def _blank(captured: Captured) -> Finding | None:

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from gradtriage.probe.explain.program import GradientCall
 from gradtriage.probe.explain.reach import REACH, Reach
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.program import GradientCall
 
 OPERATION = "gradtriage.operation"
 

@@ -11,6 +11,7 @@ import os
 import pickle
 import select
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import torch
 _EXIT_AFTER_RESULT = 0
 
 
-class ChildFailed(Exception):
+class ChildFailedError(Exception):
     """A child ended without a result: it was killed, ran out of time, or the code under test ended the process."""
 
 
@@ -67,7 +68,7 @@ def run_children(works: Sequence[Work], seconds: float, at_once: int) -> list[An
         The results in order.
 
     Raises:
-        ChildFailed: One of them ended without a result.
+        ChildFailedError: One of them ended without a result.
     """
     results: list[Any] = [None] * len(works)
     waiting = list(enumerate(works))
@@ -86,7 +87,7 @@ def run_children(works: Sequence[Work], seconds: float, at_once: int) -> list[An
                     results[child.index] = child.result()
             for child in living.values():
                 if time.monotonic() > child.deadline:
-                    raise ChildFailed(f"no result within {seconds:g} s")
+                    raise ChildFailedError(f"no result within {seconds:g} s")
     finally:
         for child in living.values():
             child.kill()
@@ -116,8 +117,8 @@ class _Child:
         _, status = os.waitpid(self.pid, 0)
         data = b"".join(self._chunks)
         if not data:
-            raise ChildFailed(f"the process of the replay ended with status {os.waitstatus_to_exitcode(status)}")
-        return pickle.loads(data)
+            raise ChildFailedError(f"the process of the replay ended with status {os.waitstatus_to_exitcode(status)}")
+        return pickle.loads(data)  # noqa: S301 - our own child wrote it
 
     def kill(self) -> None:
         with contextlib.suppress(OSError):
@@ -152,3 +153,7 @@ def _be_quiet() -> None:
     for descriptor in (0, 1, 2):
         with contextlib.suppress(OSError):
             os.dup2(null, descriptor)
+    for name in ("stdout", "stderr"):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            getattr(sys, name).fileno()  # a stream of a test's own (capsys) has none, and keeps what the test looks at
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for the rest of this process

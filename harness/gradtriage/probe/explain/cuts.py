@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gradtriage.probe.explain.sites import Site
 from gradtriage.probe.explain.trace import LEAF, UNKNOWN, Key, Operation, Tape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.sites import Site
 
 _ITEM = frozenset({"item", "__float__", "__int__", "__index__", "__bool__", "__complex__", "tolist", "__contains__"})
 _NUMPY = frozenset({"numpy", "__array__", "__array_wrap__", "from_numpy", "__dlpack__"})
@@ -89,7 +92,7 @@ def moved_operations(plain: Tape, nudged: Tape) -> set[int]:
 
 
 def _same(a: Sequence[float | str], b: Sequence[float | str]) -> bool:
-    return len(a) == len(b) and all(x == y or (x != x and y != y) for x, y in zip(a, b, strict=True))  # noqa: PLR0124 - NaN
+    return len(a) == len(b) and all(x == y or (x != x and y != y) for x, y in zip(a, b, strict=True))
 
 
 def _lost(operation: Operation, moved: set[int]) -> int:

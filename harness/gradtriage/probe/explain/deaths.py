@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gradtriage.probe.explain.backward import NodeReport
 from gradtriage.probe.explain.question import Cause, Question
-from gradtriage.probe.explain.replays import Target
 from gradtriage.probe.explain.rewrites import Identity, NonZero, Rewrite
-from gradtriage.probe.explain.trace import Key, Operation, Tape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.trace import Key, Operation, Tape
+    from gradtriage.probe.explain.replays import Target
+    from gradtriage.probe.explain.backward import NodeReport
 
 # hold their operand constant somewhere
 FLAT = frozenset(
@@ -18,7 +21,9 @@ FLAT = frozenset(
         "sigmoid", "tanh", "softmax", "log_softmax", "softplus", "elu", "gelu", "silu", "erf", "exp", "nan_to_num",
     }
 )  # fmt: skip
-ROUNDING = frozenset({"round", "floor", "ceil", "trunc", "sign", "sgn", "fix", "floor_divide", "__floordiv__", "heaviside"})
+ROUNDING = frozenset(
+    {"round", "floor", "ceil", "trunc", "sign", "sgn", "fix", "floor_divide", "__floordiv__", "heaviside"}
+)
 MOST_DEATHS = 12
 
 
@@ -85,7 +90,9 @@ def _birth(tape: Tape, factor: int, origin: int) -> dict[str, object]:
     }
 
 
-def _revived(question: Question, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite]) -> dict[str, object] | None:
+def _revived(
+    question: Question, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite]
+) -> dict[str, object] | None:
     """The derivatives of the counterfactual run, if the loss moves in it and autograd and differences agree."""
     comparison = question.compare(targets, rewrites)
     if comparison.numeric.moved and comparison.agree and comparison.autograd != 0:

@@ -6,12 +6,14 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gradtriage.probe.explain.examination import Diagnosis, Finding
 from gradtriage.probe.explain.fixes import fix_of
 from gradtriage.probe.explain.hypotheses import hypotheses_of
-from gradtriage.probe.explain.question import Cause
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.examination import Diagnosis, Finding
+    from gradtriage.probe.explain.question import Cause
 
 SCHEMA = "gradtriage.diagnosis/1"
 

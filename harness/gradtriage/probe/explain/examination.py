@@ -7,14 +7,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gradtriage.probe.explain.children import ChildFailed
+from gradtriage.probe.explain.children import ChildFailedError
 from gradtriage.probe.explain.deaths import zero_causes
 from gradtriage.probe.explain.nonfinite import nonfinite_causes
-from gradtriage.probe.explain.program import Program
 from gradtriage.probe.explain.question import Cause, Comparison, Question
 from gradtriage.probe.explain.replays import BodyFailed, Listing, Replays, Target
 from gradtriage.probe.explain.severed import severed_causes
 from gradtriage.probe.explain.wrongbackward import backward_causes
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.program import Program
 
 MOST_CALLS = 8
 # Numeric derivatives of single targets: at most so many, the rest is tested in groups.
@@ -68,7 +71,7 @@ def examine(program: Program, *, call: int | None = None, seconds: float = 60.0)
         listings = replays.listings()
         plain = time.monotonic() - before
         again = replays.listings()
-    except (BodyFailed, ChildFailed) as error:
+    except (BodyFailed, ChildFailedError) as error:
         return Diagnosis("unknown", None, reason=f"the body does not come to a gradient computation: {error}")
     if not listings:
         return Diagnosis("unknown", None, reason="the body computes no gradient")
@@ -90,7 +93,9 @@ def _nondeterministic(replays: Replays, first: Sequence[Listing], second: Sequen
             for left, right in zip(tape.operations, again.operations, strict=False):
                 if left.key != right.key or left.digest != right.digest:
                     cause = Cause("other", left.key[0], left.key[1], [t.name for t in one.targets], "supported")
-                    return Diagnosis("nondeterministic", one, _as_listed(one), [cause], "two runs give different values here")
+                    return Diagnosis(
+                        "nondeterministic", one, _as_listed(one), [cause], "two runs give different values here"
+                    )
             return Diagnosis("nondeterministic", one, _as_listed(one), [], "two runs give different values")
     return None
 
@@ -107,7 +112,7 @@ def _first_unhealthy(replays: Replays, listings: Sequence[Listing]) -> Diagnosis
     for listing in ordered:
         try:
             diagnosis = _diagnose(Question(replays, listing))
-        except (BodyFailed, ChildFailed) as error:
+        except (BodyFailed, ChildFailedError) as error:
             diagnosis = Diagnosis("unknown", listing, _as_listed(listing), reason=str(error))
         if diagnosis.verdict not in ("healthy", "unknown"):
             return diagnosis
@@ -121,7 +126,9 @@ def _diagnose(question: Question) -> Diagnosis:
     if bad or not math.isfinite(listing.loss):
         return _diagnose_nonfinite(question, bad or question.targets)
     if not question.targets:
-        return Diagnosis("unknown", listing, _as_listed(listing), reason="no parameter can be recognised in a second run")
+        return Diagnosis(
+            "unknown", listing, _as_listed(listing), reason="no parameter can be recognised in a second run"
+        )
     findings = _compare_all(question)
     verdicts: list[str] = []
     causes: list[Cause] = []
@@ -130,7 +137,11 @@ def _diagnose(question: Question) -> Diagnosis:
         verdict, found = _diagnose_wrong(question, wrong, findings)
         verdicts.append(verdict)
         causes += found
-    still = [f.target for f in findings if f.target.status == "zero" and f.comparison is not None and not f.comparison.numeric.moved]
+    still = [
+        f.target
+        for f in findings
+        if f.target.status == "zero" and f.comparison is not None and not f.comparison.numeric.moved
+    ]
     if still:
         verdict, found = zero_causes(question, still)
         verdicts.append(verdict)
@@ -170,7 +181,7 @@ def _group_findings(question: Question, group: Sequence[Target], slopes: dict[ob
     status = _status(group[0], comparison)
     if len(group) == 1 or status == group[0].status:
         return [Finding(target, status, comparison) for target in group]
-    if status == "unknown" and len(group) <= 2:  # noqa: PLR2004
+    if status == "unknown" and len(group) <= 2:
         return [Finding(target, status, comparison) for target in group]
     middle = len(group) // 2
     return [*_group_findings(question, group[:middle], slopes), *_group_findings(question, group[middle:], slopes)]
@@ -193,7 +204,9 @@ def _contradicted(comparison: Comparison) -> str:
     return "wrong" if comparison.differ or (not comparison.numeric.moved and comparison.autograd != 0) else "unknown"
 
 
-def _diagnose_wrong(question: Question, wrong: Sequence[Target], findings: Sequence[Finding]) -> tuple[str, list[Cause]]:
+def _diagnose_wrong(
+    question: Question, wrong: Sequence[Target], findings: Sequence[Finding]
+) -> tuple[str, list[Cause]]:
     """Cuts first, then backward formulas, for all wrong targets together."""
     together = question.compare(wrong)
     if together.agree:  # opposite errors that cancel along this direction

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from gradtriage.probe.explain.question import Cause
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.question import Cause
 
 _FIXES = {
     "item": "Keep the value a tensor: use it without `.item()`, `float()` or `.tolist()`.",

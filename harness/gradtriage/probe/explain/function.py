@@ -1,7 +1,5 @@
 """`gradtriage.explain`: the gradients of a function's value with respect to its parameters."""
 
-# ruff: noqa: ANN401 - a function of any signature
-
 from __future__ import annotations
 
 import sys
@@ -44,7 +42,9 @@ class Explanation:
     def __str__(self) -> str:
         lines = [f"verdict: {self.verdict}"]
         for cause in self.causes:
-            lines.append(f"{cause['file']}:{cause['line']}: {cause['kind']} ({cause['proof']}): {', '.join(cause['parameters'])}")
+            lines.append(
+                f"{cause['file']}:{cause['line']}: {cause['kind']} ({cause['proof']}): {', '.join(cause['parameters'])}"
+            )
             lines.append(f"    {cause['source']}")
             lines.append(f"    {cause['fix']}")
         return "\n".join(lines)
@@ -64,7 +64,7 @@ def explain(function: Callable[..., Tensor], parameters: Parameters, *, seconds:
     Raises:
         RuntimeError: Processes cannot be forked here (CUDA is in use, or the system has no fork).
     """
-    if not hasattr(sys.modules["os"], "fork") or torch.cuda.is_initialized():
+    if not hasattr(sys.modules["os"], "fork") or bool(torch.cuda.is_initialized()):  # type: ignore[no-untyped-call]
         raise RuntimeError("explain needs to fork this process; it cannot on this system, or once CUDA is in use")
     named, call = _named(function, parameters)
     frozen = [tensor for tensor in named.values() if not tensor.requires_grad]

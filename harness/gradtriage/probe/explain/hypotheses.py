@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
-from gradtriage.probe.explain.examination import Diagnosis
-from gradtriage.probe.explain.question import Cause
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.question import Cause
+    from gradtriage.probe.explain.examination import Diagnosis
 
 # statement, kinds of cause that confirm it; cheapest to think of first
 _USUAL = (
@@ -35,7 +37,11 @@ def _state(statement: str, kinds: tuple[str, ...], diagnosis: Diagnosis) -> dict
     if diagnosis.verdict == "healthy":
         return {"statement": statement, "status": "refuted", "evidence": "autograd agrees with differences"}
     if diagnosis.causes and all(cause.proof == "proven" for cause in diagnosis.causes):
-        return {"statement": statement, "status": "refuted", "evidence": "the proven causes account for the whole difference"}
+        return {
+            "statement": statement,
+            "status": "refuted",
+            "evidence": "the proven causes account for the whole difference",
+        }
     return {"statement": statement, "status": "open", "evidence": "nothing found for or against it"}
 
 

@@ -5,13 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from gradtriage.probe.explain.backward import NodeReport
 from gradtriage.probe.explain.question import Cause, Question
-from gradtriage.probe.explain.replays import Target
 from gradtriage.probe.explain.rewrites import Frozen, Rewrite, SafeOperand
-from gradtriage.probe.explain.trace import Key, Tape
+from typing import TYPE_CHECKING
 
-_ROOTS = ("sqrt", "rsqrt", "norm", "acos", "arccos", "asin", "arcsin", "pow", "__pow__", "__rpow__", "dist", "cdist", "std", "hypot")
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.trace import Key, Tape
+    from gradtriage.probe.explain.replays import Target
+    from gradtriage.probe.explain.backward import NodeReport
+
+_ROOTS = (
+    "sqrt",
+    "rsqrt",
+    "norm",
+    "acos",
+    "arccos",
+    "asin",
+    "arcsin",
+    "pow",
+    "__pow__",
+    "__rpow__",
+    "dist",
+    "cdist",
+    "std",
+    "hypot",
+)
 _DIVISIONS = ("div", "true_divide", "__truediv__", "__rtruediv__", "reciprocal", "__rdiv__", "normalize")
 _CHOICES = ("where", "masked_fill", "masked_fill_", "nan_to_num", "__setitem__", "masked_scatter", "index_put_", "minimum", "maximum", "clamp", "nansum", "nanmean")  # fmt: skip
 _COMPARISONS = frozenset(
@@ -58,7 +76,10 @@ def _number(value: float) -> float | None:
 def _first_bad_value(tape: Tape) -> int | None:
     """The first operation whose result is not finite."""
     for index, operation in enumerate(tape.operations):
-        if any(isinstance(figure, float) and not math.isfinite(figure) for figure in operation.digest) and operation.reach_out:
+        if (
+            any(isinstance(figure, float) and not math.isfinite(figure) for figure in operation.digest)
+            and operation.reach_out
+        ):
             return index
     return None
 
@@ -66,7 +87,11 @@ def _first_bad_value(tape: Tape) -> int | None:
 def _first_bad_gradient(reports: Sequence[NodeReport], bits: int) -> int | None:
     """The operation whose backward received finite gradients and handed on one that is not."""
     for report in reports:
-        if report.finite and report.operation is not None and any(b & bits and not finite for b, _, finite in report.edges):
+        if (
+            report.finite
+            and report.operation is not None
+            and any(b & bits and not finite for b, _, finite in report.edges)
+        ):
             return report.operation
     return None
 

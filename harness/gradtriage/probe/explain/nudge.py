@@ -1,6 +1,6 @@
 """Moving a leaf a little, before the first time that anything reads it."""
 
-# ruff: noqa: ANN401, SLF001 - values of any type come by; dispatch has no public way to look at a schema
+# ruff: noqa: SLF001 - values of any type come by; dispatch has no public way to look at a schema
 
 from __future__ import annotations
 

@@ -57,9 +57,7 @@ CONCLUSIVE = 1e-2
 TINY = 1e-300
 
 
-def differentiate(
-    evaluate: Evaluate, *, single: bool, ladder: Sequence[float] | None = None
-) -> Derivative:
+def differentiate(evaluate: Evaluate, *, single: bool, ladder: Sequence[float] | None = None) -> Derivative:
     """The derivative of a loss along a direction at step 0.
 
     Args:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
-from gradtriage.probe.explain.backward import NodeReport
 from gradtriage.probe.explain.nudge import Nudge
 from gradtriage.probe.explain.oracle import Derivative, differentiate
-from gradtriage.probe.explain.replays import Listing, Replays, Target
-from gradtriage.probe.explain.rewrites import Rewrite
-from gradtriage.probe.explain.sites import Site
-from gradtriage.probe.explain.trace import Key, Tape
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.rewrites import Rewrite
+    from gradtriage.probe.explain.replays import Listing, Replays, Target
+    from gradtriage.probe.explain.sites import Site
+    from gradtriage.probe.explain.trace import Key, Tape
+    from gradtriage.probe.explain.backward import NodeReport
 
 # Agreement of autograd with differences, relative; single precision leaves no more to be seen.
 TOLERANCE = 1e-4
@@ -102,7 +104,9 @@ class Question:
         slope = sum(self.replays.slopes(self.listing.number, targets, rewrites)) if autograd is None else autograd
         return Comparison(slope, self.numeric(targets, rewrites, step=step), self.tolerance)
 
-    def numeric(self, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite] | None = None, *, step: float | None = None) -> Derivative:
+    def numeric(
+        self, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite] | None = None, *, step: float | None = None
+    ) -> Derivative:
         """The derivative along the targets' directions together, by differences."""
 
         def evaluate(steps: Sequence[float]) -> list[float]:

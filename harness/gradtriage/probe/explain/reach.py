@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 REACH = "gradtriage.reach"
 

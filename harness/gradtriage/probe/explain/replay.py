@@ -68,7 +68,7 @@ class _Mode(TorchFunctionMode):
         super().__init__()
         self._conditions = conditions
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         conditions = self._conditions
         if conditions.pending:

@@ -8,20 +8,23 @@ import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from gradtriage.probe.explain.backward import NodeReport, watch_backward
-from gradtriage.probe.explain.children import ChildFailed, Failure, Reply, run_child, run_children
+from gradtriage.probe.explain.children import ChildFailedError, Failure, Reply, run_child, run_children
 from gradtriage.probe.explain.identity import Identities, Key, direction, leaves_alive, scale_of
-from gradtriage.probe.explain.nudge import Nudge
-from gradtriage.probe.explain.program import GradientCall, Program
 from gradtriage.probe.explain.replay import Conditions, conditions_hold
 from gradtriage.probe.explain.rewrites import FindSingular, Rewrite
+from gradtriage.probe.sinks import nobody_told
 from gradtriage.probe.explain.trace import Key as OperationKey
 from gradtriage.probe.explain.trace import Tape, TapeRecorder
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.program import GradientCall, Program
+    from gradtriage.probe.explain.nudge import Nudge
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Listing:
 def _import_what_backward_needs() -> None:
     """Half a second of imports that torch makes at the first backward pass with weights: here, and not in each child."""
     one = torch.ones((), requires_grad=True)
-    torch.autograd.grad(one * 1, one, torch.ones(()))
+    with nobody_told():
+        torch.autograd.grad(one * 1, one, torch.ones(()))
 
 
 class BodyFailed(Exception):
@@ -94,7 +98,7 @@ class Replays:
         try:
             with conditions_hold(observer.conditions):
                 self._program(observer)
-        except BaseException:  # noqa: BLE001 - a failing assertion is what brought us here
+        except BaseException:
             if not observer.listings:
                 raise
         reply.send(observer.listings)
@@ -121,11 +125,15 @@ class Replays:
             conditions.recorder = TapeRecorder(lambda _: 0, rewrites=rewrites, full=False)
         self._until(number, conditions, lambda call: call.loss(), reply)
 
-    def slopes(self, number: int, targets: Sequence[Target], rewrites: Mapping[OperationKey, Rewrite] | None = None) -> list[float]:
+    def slopes(
+        self, number: int, targets: Sequence[Target], rewrites: Mapping[OperationKey, Rewrite] | None = None
+    ) -> list[float]:
         """Autograd's derivative of the loss along each target's own direction; NaN where its gradient is not finite."""
         return list(self._checked(run_child(functools.partial(self._slopes, number, targets, rewrites), self._seconds)))
 
-    def _slopes(self, number: int, targets: Sequence[Target], rewrites: Mapping[OperationKey, Rewrite] | None, reply: Reply) -> None:
+    def _slopes(
+        self, number: int, targets: Sequence[Target], rewrites: Mapping[OperationKey, Rewrite] | None, reply: Reply
+    ) -> None:
         conditions = Conditions(self._old)
         if rewrites:
             conditions.recorder = TapeRecorder(lambda _: 0, rewrites=rewrites, full=False)
@@ -137,7 +145,9 @@ class Replays:
 
     def backward(self, number: int, targets: Sequence[Target]) -> tuple[Tape, list[NodeReport]]:
         """The operations up to the numbered call, and what each node of the backward pass does."""
-        return self._recorded(number, targets, (), lambda recorder, call: (recorder.tape, watch_backward(call, recorder.bit_of)))
+        return self._recorded(
+            number, targets, (), lambda recorder, call: (recorder.tape, watch_backward(call, recorder.bit_of))
+        )
 
     def values(self, number: int, keys: frozenset[OperationKey]) -> dict[OperationKey, Any]:
         """The results that operations had in the unchanged run."""
@@ -164,7 +174,9 @@ class Replays:
             def bit_of(leaf: Tensor) -> int:
                 return bits.get(conditions.identities.key(leaf), 0)
 
-            recorder = TapeRecorder(bit_of, keep=keep, rewrites=rewrites, pause=conditions.pending.pause, full=not keep and not rewrites)
+            recorder = TapeRecorder(
+                bit_of, keep=keep, rewrites=rewrites, pause=conditions.pending.pause, full=not keep and not rewrites
+            )
             conditions.recorder = recorder
             self._until(number, conditions, functools.partial(answer, recorder), reply)
 
@@ -175,7 +187,7 @@ class Replays:
         observer = _Stopper(number, conditions, answer, reply)
         with conditions_hold(conditions):
             self._program(observer)
-        raise ChildFailed(f"the body ended before gradient call {number}")
+        raise ChildFailedError(f"the body ended before gradient call {number}")
 
     def _checked(self, result: Any) -> Any:
         if isinstance(result, Failure):

@@ -58,7 +58,11 @@ class NonZero:
                 written.copy_(_nonzero(written))
             return result
         if isinstance(result, Tensor):
-            return _nonzero(result) if result.is_leaf and not result.requires_grad else result + _nonzero(result.detach()) - result.detach()
+            return (
+                _nonzero(result)
+                if result.is_leaf and not result.requires_grad
+                else result + _nonzero(result.detach()) - result.detach()
+            )
         return result
 
 
@@ -75,7 +79,12 @@ class Identity:
         """The first tensor that went in, where it fits in shape; else the operation's own result."""
         result = run()
         operands = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor) and a.requires_grad]
-        if isinstance(result, Tensor) and operands and operands[0].shape == result.shape and written_tensor(name, args, kwargs) is None:
+        if (
+            isinstance(result, Tensor)
+            and operands
+            and operands[0].shape == result.shape
+            and written_tensor(name, args, kwargs) is None
+        ):
             return operands[0].to(result.dtype) * 1
         return result
 
@@ -153,7 +162,9 @@ class NumericBackward:
 
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """Runs the forward as it is, and differentiates it entry by entry when the gradient comes."""
-        places = [index for index, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad and a.is_floating_point()]
+        places = [
+            index for index, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad and a.is_floating_point()
+        ]
 
         def forward(*operands: Tensor) -> list[Tensor]:
             filled = list(args)
@@ -185,7 +196,11 @@ class _Numeric(torch.autograd.Function):
 
 
 def _product(
-    function: Callable[..., list[Tensor]], operands: list[Tensor], position: int, operand: Tensor, gradients: Sequence[Tensor | None]
+    function: Callable[..., list[Tensor]],
+    operands: list[Tensor],
+    position: int,
+    operand: Tensor,
+    gradients: Sequence[Tensor | None],
 ) -> Tensor:
     product = torch.zeros_like(operand).reshape(-1)
     flat = operand.reshape(-1)

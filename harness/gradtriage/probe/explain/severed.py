@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 from gradtriage.probe.explain.cuts import Cut, find_cuts
 from gradtriage.probe.explain.question import Cause, Comparison, Question
-from gradtriage.probe.explain.replays import Target
 from gradtriage.probe.explain.rewrites import Frozen, Rewrite
-from gradtriage.probe.explain.trace import Key
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.trace import Key
+    from gradtriage.probe.explain.replays import Target
 
 MOST_CANDIDATES = 200
 

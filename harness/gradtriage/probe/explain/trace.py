@@ -8,9 +8,9 @@ import hashlib
 import inspect
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -19,13 +19,16 @@ from gradtriage.probe.explain.backward import mark_nodes
 from gradtriage.probe.explain.identity import storage_of
 from gradtriage.probe.explain.operations import FILLERS, HOOKS, operation_name, tensors_in, written_tensor
 from gradtriage.probe.explain.reach import Reach
-from gradtriage.probe.explain.rewrites import Rewrite
-from gradtriage.probe.explain.sites import NOWHERE, Site, calling_site
+from gradtriage.probe.explain.sites import Site, calling_site
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.rewrites import Rewrite
 
 # Called from a place, and for the how-manieth time: the same operation in every replay.
 Key = tuple[Site, str, int]
 
 UNKNOWN, LEAF = -1, -2
+
 
 @dataclass
 class Operation:
@@ -122,7 +125,9 @@ class TapeRecorder:
             self._inside -= 1
         return result
 
-    def _result(self, key: Key, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Callable[[], Any]) -> Any:
+    def _result(
+        self, key: Key, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Callable[[], Any]
+    ) -> Any:
         self._inside += isinstance(func, type)  # a custom function is one operation, whatever its forward calls
         try:
             rewrite = self._rewrites.get(key)
@@ -185,7 +190,19 @@ class TapeRecorder:
         gradless = None if torch.is_grad_enabled() else self._gradless
         zeros = bool(outputs) and all(figure == 0.0 for figure in digest)
         follows = any(storage_of(output) in self._leaf_memory for output in outputs)
-        operation = Operation(key, sources, reach_in, reach_out, digest, escape, gradless, zeros, isinstance(func, type), backward_site(func), follows)
+        operation = Operation(
+            key,
+            sources,
+            reach_in,
+            reach_out,
+            digest,
+            escape,
+            gradless,
+            zeros,
+            isinstance(func, type),
+            backward_site(func),
+            follows,
+        )
         self.tape.operations.append(operation)
         mark_nodes(outputs, index)
         for output in outputs:
@@ -204,7 +221,7 @@ _weights = torch.empty(0, dtype=torch.float64)
 
 def digest_of(tensor: Tensor) -> float:
     """One figure that changes when any value does: the product with fixed random weights; 0 for zeros only."""
-    global _weights  # noqa: PLW0603 - grown once for the longest tensor
+    global _weights
     try:
         values = tensor.detach()
         values = torch.view_as_real(values.resolve_conj()) if values.is_complex() else values

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 from gradtriage.probe.explain.operations import HOOKS
 from gradtriage.probe.explain.question import Cause, Comparison, Question
-from gradtriage.probe.explain.replays import Target
 from gradtriage.probe.explain.rewrites import NoHook, NumericBackward, Rewrite
-from gradtriage.probe.explain.trace import Key, Operation
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.trace import Key, Operation
+    from gradtriage.probe.explain.replays import Target
 
 
 def backward_causes(question: Question, targets: Sequence[Target], wrong: Comparison) -> list[Cause]:

@@ -1,9 +1,8 @@
-"""One phase of a plan: a folder, a process, the capture, the verdict."""
+"""One run: a folder, a process, the capture, the verdict."""
 
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,51 +16,29 @@ from gradtriage.evidence.folder import PartialFolder, child_of, note_child, open
 from gradtriage.evidence.junit import read_junit
 from gradtriage.evidence.redaction import redacted
 from gradtriage.model.document import to_json
-from gradtriage.model.documents import Asked, Criteria, Earlier, Ending, Following, Gradients, Manifest, TaskDocument
-from gradtriage.model.plan import Phase, Plan, PytestChunk
-from gradtriage.model.settings import Project
+from gradtriage.model.documents import Criteria, Earlier, Ending, Gradients, Manifest, TaskDocument
 from gradtriage.run.command import Interpreter, environment_with, interpreter, plugin_path, pytest_command, reproduction
 from gradtriage.run.process import Job, run_job
 from gradtriage.run.seal import REQUEST, seal
+from gradtriage.run.task import Task
 
 MOST_EARLIER = 12
 
 
 @dataclass(frozen=True)
-class Task:
-    """A phase of a plan, ready to run.
-
-    Attributes:
-        plan_path: The plan's file, relative to the project's root where it lies within.
-        notes: Remarks that go into the evidence.
-    """
-
-    project: Project
-    plan_path: str
-    plan: Plan
-    phase: Phase
-    notes: tuple[str, ...] = ()
-
-    @property
-    def chunk(self) -> PytestChunk:
-        """What pytest runs."""
-        return self.plan.chunk(self.phase.id)
-
-    @property
-    def reports(self) -> Path:
-        """The folder below which the plan's evidence goes."""
-        return self.plan.reports_folder(self.project.root)
-
-
-@dataclass(frozen=True)
 class Outcome:
-    """What came of a phase: its folder and the documents in it that decide."""
+    """What came of a run: its folder and the documents in it that decide."""
 
-    phase: Phase
+    task: Task
     folder: Path
     manifest: Manifest
     ending: Ending
     criteria: Criteria
+
+    @property
+    def phase(self) -> str:
+        """The phase's id; empty where there is no plan."""
+        return self.task.words.phase or ""
 
     @property
     def met(self) -> bool:
@@ -69,11 +46,11 @@ class Outcome:
         return self.manifest.status == "complete" and all(criterion.met for criterion in self.criteria.criteria)
 
 
-def run_phase(task: Task, echo: IO[bytes] | None) -> Outcome:
-    """Runs a phase and seals its evidence.
+def run_task(task: Task, echo: IO[bytes] | None) -> Outcome:
+    """Runs a task and seals its evidence.
 
     Args:
-        task: The phase.
+        task: What to run.
         echo: Where pytest's output is shown while it comes.
 
     Raises:
@@ -83,7 +60,7 @@ def run_phase(task: Task, echo: IO[bytes] | None) -> Outcome:
     python = interpreter(task.project)
     now = datetime.now(UTC)
     commit = checked_out(task.project.root, task.reports)
-    partial = open_partial(task.reports / task.phase.folder_name, now)
+    partial = open_partial(task.folder, now)
     try:
         document = _task_document(task, python, partial.stamp, now, commit)
         write_whole(partial.path / "task.json", document.to_json())
@@ -95,13 +72,9 @@ def run_phase(task: Task, echo: IO[bytes] | None) -> Outcome:
         if isinstance(error, UsageError):
             raise
         raise EvidenceError(f"{partial.path}: {error.strerror or error}; free space and run again") from error
-    return read_outcome(task.phase, seal(partial, ending))
-
-
-def read_outcome(phase: Phase, folder: Path) -> Outcome:
-    """The outcome of a phase as its sealed folder has it."""
+    folder = seal(partial, ending)
     return Outcome(
-        phase,
+        task,
         folder,
         Manifest.read(folder / "manifest.json"),
         Ending.read(folder / "ending.json"),
@@ -111,14 +84,14 @@ def read_outcome(phase: Phase, folder: Path) -> Outcome:
 
 def _execute(task: Task, python: Interpreter, partial: PartialFolder, echo: IO[bytes] | None) -> Ending:
     mark = uuid.uuid4().hex
-    wanted = partial.path / REQUEST
-    write_whole(wanted, to_json({"schema": "gradtriage.request/1", "pins": dict(task.plan.env)}))
-    wanted.chmod(0o600)
+    request = partial.path / REQUEST
+    write_whole(request, to_json({"schema": "gradtriage.request/1", "pins": dict(task.pins), "explain": task.explain}))
+    request.chmod(0o600)
     with plugin_path(python) as extra:
         job = Job(
             command=pytest_command(python, task.chunk, partial.path),
             cwd=task.project.root,
-            env=environment_with(task.plan.env, extra),
+            env=environment_with(task.pins, extra),
             mark=mark,
             log=partial.path / "pytest.log",
             timeout=task.chunk.timeout,
@@ -139,36 +112,29 @@ def _execute(task: Task, python: Interpreter, partial: PartialFolder, echo: IO[b
 def _task_document(
     task: Task, python: Interpreter, stamp: str, now: datetime, commit: tuple[str | None, bool | None]
 ) -> TaskDocument:
-    plan, phase = task.plan, task.phase
+    words = task.words
     return TaskDocument(
-        initiative=plan.initiative,
-        title=plan.title,
-        plan=task.plan_path,
-        phase=phase.id,
-        phase_title=phase.title,
-        objective=phase.objective,
+        initiative=words.initiative,
+        title=words.title,
+        plan=words.plan,
+        phase=words.phase,
+        phase_title=words.phase_title,
+        objective=words.objective,
         stamp=stamp,
         start=now.isoformat(timespec="milliseconds"),
         tool_version=__version__,
-        command=reproduction(task.project.root, python, task.chunk, plan.env),
+        command=reproduction(task.project.root, python, task.chunk, task.pins),
         timeout=task.chunk.timeout,
-        pins=_shown(plan.env),
+        pins={name: redacted(name, value) for name, value in task.pins.items()},
         commit=commit[0],
         dirty=commit[1],
-        criteria=[Asked(id=c.id, text=c.text, check=c.check) for c in phase.criteria],
-        hypotheses=[
-            Asked(id=f"H{n}", text=h.statement, check=h.confirmed, refuted=h.refuted)
-            for n, h in enumerate(phase.hypotheses, 1)
-        ],
-        next=[Following(id=p.id, title=p.title, objective=p.objective) for p in map(plan.phase, phase.next)],
-        references=list(plan.references),
-        earlier=earlier_evidence(task.reports, task.reports / phase.folder_name),
-        notes=list(task.notes),
+        criteria=list(words.criteria),
+        hypotheses=list(words.hypotheses),
+        next=list(words.next),
+        references=list(words.references),
+        earlier=earlier_evidence(task.reports, task.folder),
+        notes=list(words.notes),
     )
-
-
-def _shown(pins: Mapping[str, str | None]) -> dict[str, str | None]:
-    return {name: redacted(name, value) for name, value in pins.items()}
 
 
 def earlier_evidence(reports: Path, beside: Path) -> list[Earlier]:

@@ -1,0 +1,100 @@
+"""`gradtriage explain`."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from gradtriage.cli.output import say
+from gradtriage.errors import UsageError
+from gradtriage.evidence.files import write_whole
+from gradtriage.model.diagnosis import DiagnosisDocument
+from gradtriage.model.document import to_json
+from gradtriage.model.settings import Project, find_project
+from gradtriage.report.story import story
+from gradtriage.run.runner import Outcome, run_task
+from gradtriage.run.seal import seal_all_abandoned
+from gradtriage.run.task import explain_task
+
+INTERRUPTED, NOT_FINISHED, PYTEST_USAGE = 130, 3, 4
+DIAGNOSIS = "diagnosis.json"
+
+
+@click.command(
+    epilog="Example: gradtriage explain tests/test_flow.py::test_gradient_flow",
+    short_help="Say why a test's gradients are what they are, with proof.",
+)
+@click.argument("nodeid")
+@click.argument("pytest_args", nargs=-1, metavar="[-- PYTEST ARGS]...")
+@click.option("--json", "json_file", metavar="FILE", help="Write the diagnosis as JSON to FILE, - for stdout.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Time limit in seconds."
+)
+@click.option("--verbose", "-v", is_flag=True, help="Show pytest's output, too.")
+def explain(nodeid: str, pytest_args: tuple[str, ...], json_file: str | None, timeout: float, verbose: bool) -> int:
+    """Run the test NODEID and say why its gradients are zero, missing, NaN or wrong.
+
+    The test is replayed in forked processes: autograd is compared with differences of the loss, the place where they
+    part is found, and a run in which that place alone is changed proves it. Exit code 0: the gradients are healthy.
+    """
+    project = find_project(Path.cwd())
+    _check_output(json_file)
+    if not hasattr(os, "fork"):
+        raise UsageError("explain needs to fork processes, and this system cannot; use Linux or macOS")
+    task = explain_task(project, nodeid, pytest_args, timeout)
+    for folder in seal_all_abandoned(task.folder, lambda error: say(f"gradtriage: {error}", err=True)):
+        say(f"sealed what a killed run had left: {folder}", err=True)
+    to_stdout = json_file == "-"
+    outcome = run_task(task, sys.stderr.buffer if verbose else None)
+    diagnosis = _read(outcome.folder)
+    say("\n".join(_lines(project, outcome, diagnosis)), err=to_stdout)
+    if json_file is not None and diagnosis is not None:
+        text = to_json(diagnosis.model_dump(mode="json", by_alias=True))
+        if to_stdout:
+            say(text, nl=False)
+        else:
+            write_whole(Path(json_file), text)
+    return _exit_code(outcome, diagnosis)
+
+
+def _check_output(json_file: str | None) -> None:
+    if json_file not in (None, "-") and not Path(json_file or "").parent.is_dir():
+        raise UsageError(f"--json {json_file}: there is no folder {Path(json_file or '').parent}; make it first")
+
+
+def _read(folder: Path) -> DiagnosisDocument | None:
+    path = folder / DIAGNOSIS
+    return DiagnosisDocument.read(path) if path.exists() else None
+
+
+def _lines(project: Project, outcome: Outcome, diagnosis: DiagnosisDocument | None) -> list[str]:
+    lines = [f"! {fault}" for fault in outcome.manifest.faults]
+    if diagnosis is not None:
+        lines += story(diagnosis, project.root)
+    else:
+        lines.append(_why_nothing(outcome))
+    width = shutil.get_terminal_size().columns
+    return [*lines, "-" * min(width, 60), f"evidence: {_relative(outcome.folder)}/summary.md"]
+
+
+def _why_nothing(outcome: Outcome) -> str:
+    if outcome.ending.exit_code == PYTEST_USAGE:
+        return f"no diagnosis: pytest cannot find the test; see {_relative(outcome.folder)}/pytest.log"
+    return "no diagnosis: the test did not come to run, or was skipped"
+
+
+def _relative(folder: Path) -> str:
+    absolute, here = folder.resolve(), Path.cwd().resolve()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(folder)
+
+
+def _exit_code(outcome: Outcome, diagnosis: DiagnosisDocument | None) -> int:
+    if outcome.ending.cause == "interrupted":
+        return INTERRUPTED
+    if outcome.ending.exit_code == PYTEST_USAGE:
+        return 2
+    if outcome.ending.log_error is not None:
+        return NOT_FINISHED
+    return 0 if diagnosis is not None and diagnosis.verdict == "healthy" else 1

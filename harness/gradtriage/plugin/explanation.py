@@ -1,0 +1,59 @@
+"""Explains the gradients of tests, each right before its body runs, in forked children."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradtriage.evidence.diagnosis import telling_rank
+
+
+class ExplanationHooks:
+    """Diagnoses tests until one has gradients that are not healthy.
+
+    Args:
+        root: pytest's rootdir.
+        tell: Writes an event.
+    """
+
+    def __init__(self, root: Path, tell: Callable[..., None]) -> None:
+        self._root, self._tell = root, tell
+        self._documents: dict[str, dict[str, Any]] = {}
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """The innermost wrapper: all is set up, nothing of the body has run, and here a replay starts."""
+        if not any(telling_rank(document) == 0 for document in self._documents.values()) and hasattr(os, "fork"):
+            self._explain(item)
+        return (yield)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """The diagnosis is told with the outcome of the ordinary run."""
+        if report.when == "call" and report.nodeid in self._documents:
+            self._tell("diagnosis", document={**self._documents[report.nodeid], "outcome": report.outcome})
+
+    def _explain(self, item: pytest.Item) -> None:
+        started = time.time()
+        try:
+            document = self._document(item)
+        except Exception as error:  # noqa: BLE001 - the test runs as it would, whatever happened here
+            self._tell("probe_error", place="explain", nodeid=item.nodeid, error=f"{type(error).__name__}: {error}")
+            return
+        document["seconds"]["explain"] = round(time.time() - started, 3)
+        self._documents[item.nodeid] = document
+        self._tell("diagnosis", document=document)
+
+    def _document(self, item: pytest.Item) -> dict[str, Any]:
+        # imported here: torch comes with it, and a run that explains nothing needs neither
+        from gradtriage.probe.explain.body import program_of
+        from gradtriage.probe.explain.document import diagnosis_document
+        from gradtriage.probe.explain.examination import examine
+
+        diagnosis = examine(program_of(item.runtest, self._root))
+        return diagnosis_document(diagnosis, item.nodeid, "error", self._root)

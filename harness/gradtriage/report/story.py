@@ -1,0 +1,96 @@
+"""A diagnosis told to a person: what is wrong, where, why, how it was proven, how to mend it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gradtriage.model.diagnosis import DiagnosedCause, DiagnosedParameter, DiagnosisDocument
+from gradtriage.report.markdown import number
+
+VERDICTS = {
+    "nondeterministic": "Two runs from the same state differ, so nothing can be said about differences",
+    "nan": "A gradient is not a number",
+    "inf": "A gradient is infinite",
+    "severed": "The loss depends on a parameter, and autograd has no path to it",
+    "partial": "A path is lost: the gradient is there, and wrong",
+    "wrong-backward": "Every path is there, and a backward formula gives a wrong gradient",
+    "blank-output": "The loss does not move, because a factor is zero everywhere",
+    "saturated": "The loss does not move, because an operation holds its operand constant",
+    "insensitive": "The loss really does not depend on these parameters",
+    "vacuous": "The check compares zero with zero and proves nothing",
+    "unknown": "It cannot be decided",
+    "healthy": "Autograd agrees with differences",
+}
+_CONTEXT = 2
+
+
+def story(diagnosis: DiagnosisDocument, root: Path) -> Iterator[str]:
+    """The lines for the terminal, with the code around each cause.
+
+    Args:
+        diagnosis: What was found.
+        root: Folder that its files are relative to.
+    """
+    yield f"{diagnosis.verdict}: {VERDICTS[diagnosis.verdict]}" + (f" ({diagnosis.reason})" if diagnosis.reason else "")
+    where = f" at {diagnosis.where.file}:{diagnosis.where.line}" if diagnosis.where else ""
+    yield f"  {diagnosis.nodeid}: {diagnosis.outcome}; gradient call {diagnosis.call}{where}, loss {number(diagnosis.loss, 6)}"
+    for parameter in diagnosis.parameters:
+        yield f"  {parameter_line(parameter)}"
+    for cause in diagnosis.causes:
+        yield ""
+        yield f"{cause.id} {cause.kind} ({cause.proof}) in {cause.file}:{cause.line}" + (
+            f", {cause.function}" if cause.function else ""
+        )
+        yield from _code(root / cause.file, cause.line)
+        if origin := cause.evidence.get("origin"):
+            yield f"  since {origin['file']}:{origin['line']}: {origin['source']}"
+        if proof := proof_sentence(cause):
+            yield f"  proof: {proof}"
+        yield f"  loses: {', '.join(cause.parameters)}"
+        yield f"  mend:  {cause.fix}"
+
+
+def parameter_line(parameter: DiagnosedParameter) -> str:
+    """A parameter's two derivatives beside each other."""
+    return (
+        f"{parameter.name}: {parameter.status}; autograd {number(parameter.autograd, 6)}, "
+        f"differences {number(parameter.numeric, 6)}"
+    )
+
+
+def proof_sentence(cause: DiagnosedCause) -> str:
+    """What was replaced in the counterfactual run, and what came of it; empty where nothing was proven."""
+    figures = {name: number(value, 6) for name, value in cause.evidence.items() if isinstance(value, (int, float))}
+    if cause.proof != "proven":
+        return ""
+    if "numeric_frozen" in figures:
+        return (
+            f"with the value here frozen, differences give {figures['numeric_frozen']}, as autograd does "
+            f"({figures['autograd']}); unfrozen they give {figures['numeric']}"
+        )
+    if "numeric_revived" in figures:
+        what = "with another value in its place" if cause.kind == "zero-factor" else "without it"
+        return (
+            f"{what} the loss moves, and autograd ({figures['autograd_revived']}) agrees with differences "
+            f"({figures['numeric_revived']})"
+        )
+    if "numeric_safe" in figures:
+        return (
+            f"with a safe operand here autograd gives {figures['autograd_safe']}, as differences do "
+            f"({figures['numeric_safe']})"
+        )
+    if "autograd_restored" in figures:
+        what = "without this hook" if cause.kind == "hook" else "with differences in place of this formula"
+        return (
+            f"{what} autograd gives {figures['autograd_restored']}, as differences of the loss do "
+            f"({figures['numeric']}); as it is, it gives {figures['autograd']}"
+        )
+    return ""
+
+
+def _code(path: Path, line: int) -> Iterator[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return
+    for shown in range(max(1, line - _CONTEXT), min(len(lines), line + _CONTEXT) + 1):
+        yield f"  {'>' if shown == line else ' '} {shown:5d} | {lines[shown - 1]}"
