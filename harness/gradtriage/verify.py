@@ -7,10 +7,12 @@ from typing import Any
 
 from gradtriage import __version__
 from gradtriage.errors import DocumentError
+from gradtriage.evidence.capture import read_capture
 from gradtriage.evidence.diagnosis import told_diagnosis
 from gradtriage.evidence.environment import environment_document
 from gradtriage.evidence.events import merge_gradients
 from gradtriage.evidence.files import files_below, sha256
+from gradtriage.evidence.scanning import scan_document
 from gradtriage.evidence.stamp import moment
 from gradtriage.model.document import strict_json, to_json
 from gradtriage.model.documents import Criteria, Manifest
@@ -120,6 +122,8 @@ def _source_faults(captured: Captured, manifest: Manifest, criteria: Criteria) -
     }
     if (told := told_diagnosis(captured.events)) is not None:
         derived["diagnosis.json"] = told
+    if captured.scan is not None:
+        derived["scan.json"] = scan_document(captured.events, read_capture(folder / "replays"))
     for name, document in derived.items():
         if strict_json((folder / name).read_bytes()) != strict_json(to_json(document)):
             yield f"{name}: does not follow from the events"

@@ -14,6 +14,7 @@ from gradtriage.errors import GradTriageError
 COMMANDS = {
     "run": ("gradtriage.cli.run", "Run a plan's phases, each into its own evidence folder."),
     "explain": ("gradtriage.cli.explain", "Say why a test's gradients are what they are, with proof."),
+    "scan": ("gradtriage.cli.scan", "Find the gradient tests of a suite that prove nothing."),
     "verify": ("gradtriage.cli.verify", "Check an evidence folder against its manifest."),
     "init": ("gradtriage.cli.init", "Write a starting plan, ledger and settings for a project."),
     "doctor": ("gradtriage.cli.doctor", "Say what the environment is and what makes runs irreproducible."),

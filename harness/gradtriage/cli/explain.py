@@ -8,10 +8,9 @@ from pathlib import Path
 import click
 
 from gradtriage.cli.output import say
+from gradtriage.cli.targets import check_json_target, json_to, shown_path
 from gradtriage.errors import UsageError
-from gradtriage.evidence.files import write_whole
 from gradtriage.model.diagnosis import DiagnosisDocument
-from gradtriage.model.document import to_json
 from gradtriage.model.settings import Project, find_project
 from gradtriage.report.story import story
 from gradtriage.run.runner import Outcome, run_task
@@ -40,7 +39,7 @@ def explain(nodeid: str, pytest_args: tuple[str, ...], json_file: str | None, ti
     part is found, and a run in which that place alone is changed proves it. Exit code 0: the gradients are healthy.
     """
     project = find_project(Path.cwd())
-    _check_output(json_file)
+    check_json_target(json_file)
     if not hasattr(os, "fork"):
         raise UsageError("explain needs to fork processes, and this system cannot; use Linux or macOS")
     task = explain_task(project, nodeid, pytest_args, timeout)
@@ -51,17 +50,8 @@ def explain(nodeid: str, pytest_args: tuple[str, ...], json_file: str | None, ti
     diagnosis = _read(outcome.folder)
     say("\n".join(_lines(project, outcome, diagnosis)), err=to_stdout)
     if json_file is not None and diagnosis is not None:
-        text = to_json(diagnosis.model_dump(mode="json", by_alias=True))
-        if to_stdout:
-            say(text, nl=False)
-        else:
-            write_whole(Path(json_file), text)
+        json_to(json_file, diagnosis.model_dump(mode="json", by_alias=True))
     return _exit_code(outcome, diagnosis)
-
-
-def _check_output(json_file: str | None) -> None:
-    if json_file not in (None, "-") and not Path(json_file or "").parent.is_dir():
-        raise UsageError(f"--json {json_file}: there is no folder {Path(json_file or '').parent}; make it first")
 
 
 def _read(folder: Path) -> DiagnosisDocument | None:
@@ -76,18 +66,13 @@ def _lines(project: Project, outcome: Outcome, diagnosis: DiagnosisDocument | No
     else:
         lines.append(_why_nothing(outcome))
     width = shutil.get_terminal_size().columns
-    return [*lines, "-" * min(width, 60), f"evidence: {_relative(outcome.folder)}/summary.md"]
+    return [*lines, "-" * min(width, 60), f"evidence: {shown_path(outcome.folder)}/summary.md"]
 
 
 def _why_nothing(outcome: Outcome) -> str:
     if outcome.ending.exit_code == PYTEST_USAGE:
-        return f"no diagnosis: pytest cannot find the test; see {_relative(outcome.folder)}/pytest.log"
+        return f"no diagnosis: pytest cannot find the test; see {shown_path(outcome.folder)}/pytest.log"
     return "no diagnosis: the test did not come to run, or was skipped"
-
-
-def _relative(folder: Path) -> str:
-    absolute, here = folder.resolve(), Path.cwd().resolve()
-    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(folder)
 
 
 def _exit_code(outcome: Outcome, diagnosis: DiagnosisDocument | None) -> int:

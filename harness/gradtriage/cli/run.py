@@ -6,9 +6,7 @@ from pathlib import Path
 import click
 
 from gradtriage.cli.output import say
-from gradtriage.errors import UsageError
-from gradtriage.evidence.files import write_whole
-from gradtriage.model.document import to_json
+from gradtriage.cli.targets import check_json_target, json_to, shown_path
 from gradtriage.report.terminal import outcome_lines
 from gradtriage.run.runner import Outcome
 from gradtriage.run.seal import seal_all_abandoned
@@ -36,10 +34,9 @@ def run(plan: Path, phases: tuple[str, ...], quiet: bool, json_file: str | None)
     """
     workflow = open_workflow(plan, phases, Path.cwd())
     reports = workflow.plan.reports_folder(workflow.project.root)
-    if json_file not in (None, "-") and not Path(json_file or "").parent.is_dir():
-        raise UsageError(f"--json {json_file}: there is no folder {Path(json_file or '').parent}; make it first")
+    check_json_target(json_file)
     for folder in seal_all_abandoned(reports, lambda error: say(f"gradtriage: {error}", err=True)):
-        say(f"sealed what a killed run had left: {_relative(folder)}", err=True)
+        say(f"sealed what a killed run had left: {shown_path(folder)}", err=True)
     to_stdout = json_file == "-"
     echo = None if quiet else (sys.stderr.buffer if to_stdout else sys.stdout.buffer)
     results, said = [], True
@@ -49,17 +46,13 @@ def run(plan: Path, phases: tuple[str, ...], quiet: bool, json_file: str | None)
         if isinstance(result, Outcome) and result.ending.exit_code == PYTEST_USAGE:
             said = say(f"gradtriage: {_usage_line(workflow, result)}", err=True) and said
     if json_file is not None:
-        document = to_json({"phases": [_entry(result) for result in results]})
-        if to_stdout:
-            said = say(document, nl=False) and said
-        else:
-            write_whole(Path(json_file), document)
+        said = json_to(json_file, {"phases": [_entry(result) for result in results]}) and said
     code = _exit_code(results)
     return code if said or code == INTERRUPTED else NOT_FINISHED
 
 
 def _usage_line(workflow: Workflow, outcome: Outcome) -> str:
-    log = f"{_relative(outcome.folder)}/pytest.log"
+    log = f"{shown_path(outcome.folder)}/pytest.log"
     return f"{workflow.path}: phase {outcome.phase}: pytest cannot use its 'select' or 'args'; see {log}"
 
 
@@ -68,12 +61,7 @@ def _lines(result: Outcome | Blocked) -> list[str]:
     title = f"Phase {result.phase}" + (f" ({words})" if words else "")
     if isinstance(result, Blocked):
         return [f"{title}: not run; it needs phase {result.needs}, whose criteria are not met"]
-    return outcome_lines(title, result.folder, _relative(result.folder))
-
-
-def _relative(folder: Path) -> str:
-    absolute, here = folder.resolve(), Path.cwd().resolve()
-    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(folder)
+    return outcome_lines(title, result.folder, shown_path(result.folder))
 
 
 def _entry(result: Outcome | Blocked) -> dict[str, object]:
@@ -82,7 +70,7 @@ def _entry(result: Outcome | Blocked) -> dict[str, object]:
     return {
         "phase": result.phase,
         "status": result.manifest.status,
-        "folder": _relative(result.folder),
+        "folder": shown_path(result.folder),
         "exit_code": result.ending.exit_code,
         "faults": result.manifest.faults,
         "criteria": {criterion.id: criterion.met for criterion in result.criteria.criteria},

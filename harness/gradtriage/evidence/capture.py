@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from gradtriage.evidence.events import Event, read_events
+from gradtriage.model.diagnosis import DiagnosisDocument
+from gradtriage.model.document import Part
 from gradtriage.model.documents import GradientRecord
 
 # what the readers of an event rely on; the plugin writes it, a broken disk or a test that meddles may not
@@ -57,7 +59,9 @@ def _is_sound(event: Event) -> bool:
         case "session_start" | "session_finish":
             return _is_snapshot(event["snapshot"])
         case "gradient":
-            return _is_record(event)
+            return _fits(GradientRecord, {name: event[name] for name in event if name not in ("event", "time")})
+        case "diagnosis":
+            return _fits(DiagnosisDocument, event.get("document"))
     return True
 
 
@@ -68,9 +72,9 @@ def _is_snapshot(snapshot: dict[str, Any]) -> bool:
     )
 
 
-def _is_record(event: Event) -> bool:
+def _fits(model: type[Part], data: object) -> bool:
     try:
-        GradientRecord.model_validate({name: value for name, value in event.items() if name not in ("event", "time")})
+        model.model_validate(data)
     except ValidationError:
         return False
     return True

@@ -13,6 +13,7 @@ from gradtriage.model.diagnosis import DiagnosisDocument
 from gradtriage.model.document import to_json
 from gradtriage.model.documents import Criteria, Ending, Environment, Gradients, Manifest, TaskDocument
 from gradtriage.model.plan import Plan
+from gradtriage.model.scan import ScanDocument
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _MODELS: dict[str, type[BaseModel]] = {
@@ -22,6 +23,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "gradients": Gradients,
     "criteria": Criteria,
     "diagnosis": DiagnosisDocument,
+    "scan": ScanDocument,
     "task": TaskDocument,
     "ending": Ending,
 }

@@ -17,6 +17,7 @@ from gradtriage.plugin.explanation import ExplanationHooks
 from gradtriage.plugin.output import OwnFolder, Request, read_request, wanted_folder
 from gradtriage.plugin.pins import PinWatch
 from gradtriage.plugin.snapshot import snapshot
+from gradtriage.plugin.strength import StrengthHooks
 from gradtriage.plugin.summary import summary_lines
 from gradtriage.probe import install
 
@@ -59,6 +60,10 @@ class CaptureSession:
 
     def opened(self, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Lets every call go through."""
+
+    def returned(self, call: Any, result: Any) -> Any:  # noqa: ARG002
+        """Hands on what the call returned."""
+        return result
 
     def gradient(self, record: dict[str, Any]) -> None:
         """Takes the record of one gradient call."""
@@ -204,6 +209,9 @@ class CaptureSession:
         if self._request.explain and not self._controller:
             hooks = ExplanationHooks(self.root, self._write)
             self.config.pluginmanager.register(hooks, "gradtriage-explanation")
+        if self._request.places and not self._controller:
+            strength = StrengthHooks(self.root, self._write, self._request.places, self._request.corruptions)
+            self.config.pluginmanager.register(strength, "gradtriage-strength")
 
     def _write(self, kind: str, /, **fields: Any) -> None:
         if self._writer is not None:

@@ -80,7 +80,7 @@ def watched(original: Callable[..., Any], opener: Opener, settle: Settle | None 
         _thread.busy = True
         try:
             watch.open(opener, args, kwargs)
-            result = original(*args, **kwargs)
+            result = watch.returned(original(*args, **kwargs))
             watch.close(result, None)
         except BaseException as error:
             watch.close(None, type(error).__name__)
@@ -116,6 +116,10 @@ class _Watch:
             _tell(sink, "before the call", error)
         if self._call is not None:
             sink.opened(self._call, args, kwargs)
+
+    def returned(self, result: Any) -> Any:
+        sink, call = self._sink, self._call
+        return result if sink is None or call is None else sink.returned(call, result)
 
     def close(self, result: Any, raised: str | None) -> None:
         sink, call = self._sink, self._call

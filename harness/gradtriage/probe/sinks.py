@@ -17,6 +17,9 @@ class Sink(Protocol):
     def opened(self, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Told of a gradient call before it runs; may look at it, and may end the process instead."""
 
+    def returned(self, call: Any, result: Any) -> Any:
+        """Told of what a call returned; hands on what its caller is to get."""
+
     def gradient(self, record: dict[str, Any]) -> None:
         """Takes a record: `kind`, `raised`, `where`, `loss`, `gradients`, without the test that it belongs to."""
 

@@ -145,7 +145,7 @@ class _Copy(threading.Thread):
             log: IO[bytes] | None = self._job.log.open("wb", buffering=0)
         except OSError as error:
             log, self.error = None, f"pytest.log: {error.strerror or error}"
-        with contextlib.suppress(ValueError, OSError):  # the pipe was closed under us by finish()
+        with self._pipe, contextlib.suppress(OSError):
             while chunk := os.read(self._pipe.fileno(), 65536):
                 if log is not None and self.error is None:
                     self._write(log, chunk)
@@ -176,8 +176,6 @@ class _Copy(threading.Thread):
             self._closed = True
         if self.is_alive():
             self.error = self.error or "pytest.log: the output was still held open after the end of the run"
-        else:
-            self._pipe.close()
 
 
 @contextlib.contextmanager

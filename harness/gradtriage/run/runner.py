@@ -3,6 +3,7 @@
 import os
 import shutil
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,12 +47,15 @@ class Outcome:
         return self.manifest.status == "complete" and all(criterion.met for criterion in self.criteria.criteria)
 
 
-def run_task(task: Task, echo: IO[bytes] | None) -> Outcome:
+def run_task(
+    task: Task, echo: IO[bytes] | None, then: Callable[[PartialFolder, Ending], None] | None = None
+) -> Outcome:
     """Runs a task and seals its evidence.
 
     Args:
         task: What to run.
         echo: Where pytest's output is shown while it comes.
+        then: Called after the run, with the folder still open.
 
     Raises:
         UsageError: The interpreter or pytest cannot be started.
@@ -65,7 +69,9 @@ def run_task(task: Task, echo: IO[bytes] | None) -> Outcome:
         document = _task_document(task, python, partial.stamp, now, commit)
         write_whole(partial.path / "task.json", document.to_json())
         write_whole(partial.path / "command.txt", document.command + "\n")
-        ending = _execute(task, python, partial, echo)
+        ending = execute(task, python, partial, partial.path, echo)
+        if then is not None:
+            then(partial, ending)
     except (UsageError, OSError) as error:
         if child_of(partial) is None:  # nothing was started, so there is no evidence
             shutil.rmtree(partial.path, ignore_errors=True)
@@ -82,23 +88,34 @@ def run_task(task: Task, echo: IO[bytes] | None) -> Outcome:
     )
 
 
-def _execute(task: Task, python: Interpreter, partial: PartialFolder, echo: IO[bytes] | None) -> Ending:
+def execute(task: Task, python: Interpreter, partial: PartialFolder, capture: Path, echo: IO[bytes] | None) -> Ending:
+    """Runs pytest for a task and waits for its end.
+
+    Args:
+        task: What to run.
+        python: The interpreter that runs it.
+        partial: The evidence folder that it belongs to.
+        capture: The folder that log, JUnit file and events go to.
+        echo: Where pytest's output is shown while it comes.
+    """
     mark = uuid.uuid4().hex
-    request = partial.path / REQUEST
-    write_whole(request, to_json({"schema": "gradtriage.request/1", "pins": dict(task.pins), "explain": task.explain}))
+    asked = {"schema": "gradtriage.request/1", "pins": dict(task.pins), "explain": task.explain, **task.request}
+    request = capture / REQUEST
+    write_whole(request, to_json(asked))
     request.chmod(0o600)
     with plugin_path(python) as extra:
         job = Job(
-            command=pytest_command(python, task.chunk, partial.path),
+            command=pytest_command(python, task.chunk, capture),
             cwd=task.project.root,
             env=environment_with(task.pins, extra),
             mark=mark,
-            log=partial.path / "pytest.log",
+            log=capture / "pytest.log",
             timeout=task.chunk.timeout,
             grace=task.chunk.grace,
             echo=echo,
         )
         end = run_job(job, lambda pid: note_child(partial, pid, mark))
+    request.unlink(missing_ok=True)
     return Ending(
         cause=end.cause,
         exit_code=end.exit_code,

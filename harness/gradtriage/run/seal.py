@@ -28,6 +28,7 @@ from gradtriage.evidence.folder import (
     sealing_lock,
 )
 from gradtriage.evidence.junit import read_junit, rebuild_junit
+from gradtriage.evidence.scanning import scan_document
 from gradtriage.model.diagnosis import DiagnosisDocument
 from gradtriage.model.document import to_json
 from gradtriage.model.documents import Criteria, CriterionResult, Ending, FileEntry, Manifest, TaskDocument
@@ -77,6 +78,7 @@ def _sealed(partial: PartialFolder, ending: Ending) -> Path:
     environment = environment_document(events, task.pins, task.commit, task.dirty)
     write_whole(folder / "environment.json", to_json(environment))
     _write_diagnosis(folder, events)
+    _write_scan(folder, events)
     captured = read_captured(folder)
     judgement = judge(captured)
     criteria = judge_criteria(captured, judgement)
@@ -112,6 +114,12 @@ def _write_diagnosis(folder: Path, events: list[dict[str, Any]]) -> None:
         text = to_json(document)
         DiagnosisDocument.parse(text, "diagnosis.json")
         write_whole(folder / "diagnosis.json", text)
+
+
+def _write_scan(folder: Path, events: list[dict[str, Any]]) -> None:
+    if (folder / "replays").is_dir() or folder.parent.name == "scan":
+        document = scan_document(events, read_capture(folder / "replays"))
+        write_whole(folder / "scan.json", to_json(document))
 
 
 def judge_criteria(captured: Captured, judgement: Judgement) -> Criteria:

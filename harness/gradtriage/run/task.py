@@ -45,6 +45,7 @@ class Task:
         folder: The evidence folder is made directly below it.
         reports: Evidence below it is listed as earlier evidence.
         explain: Whether gradients are explained.
+        request: What else is asked of the plugin.
     """
 
     project: Project
@@ -54,6 +55,7 @@ class Task:
     reports: Path
     explain: bool = False
     words: Words = field(default_factory=Words)
+    request: Mapping[str, object] = field(default_factory=dict)
 
 
 def phase_task(project: Project, plan_path: str, plan: Plan, phase: Phase, notes: Sequence[str]) -> Task:

@@ -19,6 +19,7 @@ from gradtriage.model.documents import (
     Gradients,
     TaskDocument,
 )
+from gradtriage.model.scan import ScanDocument
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Captured:
     Attributes:
         junit: None where `pytest.xml` is missing or refused.
         diagnosis: None where nothing was to be explained, or could be.
+        scan: None where the run was no scan.
         events: The plugin's event stream in order of time.
     """
 
@@ -47,6 +49,7 @@ class Captured:
     gradients: Gradients
     environment: Environment
     diagnosis: DiagnosisDocument | None
+    scan: ScanDocument | None
     events: list[dict[str, Any]] = field(repr=False)
 
     @cached_property
@@ -98,6 +101,7 @@ def read_captured(folder: Path) -> Captured:
         junit=_junit_if_any(folder / "pytest.xml"),
         gradients=Gradients.read(folder / "gradients.json"),
         environment=Environment.read(folder / "environment.json"),
+        scan=ScanDocument.read(folder / "scan.json") if (folder / "scan.json").exists() else None,
         diagnosis=DiagnosisDocument.read(folder / "diagnosis.json") if (folder / "diagnosis.json").exists() else None,
         events=read_capture(folder),
     )

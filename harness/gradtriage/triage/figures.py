@@ -109,7 +109,7 @@ def figures(captured: Captured, sections: int) -> dict[str, Any]:
         "gradients": _gradient_figures(captured),
         "environment": SimpleNamespace(pins_hold=pins_hold(captured), dirty=captured.environment.dirty),
         "diagnosis": _namespace(captured.diagnosis.model_dump()) if captured.diagnosis else None,
-        "scan": None,
+        "scan": _namespace(captured.scan.model_dump()) if captured.scan else None,
         "suite": None,
         "summary": SimpleNamespace(sections=sections),
         "files": sorted(

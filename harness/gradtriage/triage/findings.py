@@ -41,17 +41,18 @@ def _diagnosed(captured: Captured) -> Finding | None:
         n = len(diagnosis.parameters)
         return Finding(
             f"Autograd agrees with differences for {'the one parameter' if n == 1 else f'all {n} parameters'} "
-            f"of `{_test(diagnosis.nodeid)}`",
+            f"of {inline_code(_test(diagnosis.nodeid))}",
             "Each gradient was compared with the slope of the loss along a direction of its parameter.",
         )
     if not diagnosis.causes:
         return None
     first = diagnosis.causes[0]
+    place, concerned = inline_code(f"{first.file}:{first.line}"), _listed([inline_code(n) for n in first.parameters], 8)
     certain = {"proven": "proven", "supported": "seen in the trace, not proven", "suspected": "suspected"}[first.proof]
     return Finding(
-        f"{diagnosis.verdict}, {certain}: {first.kind} at `{first.file}:{first.line}`",
-        f"It concerns {', '.join(f'`{name}`' for name in first.parameters[:8])} in `{_test(diagnosis.nodeid)}`. {first.fix}",
-        f"Look at `{first.file}:{first.line}`. {first.fix}",
+        f"{diagnosis.verdict}, {certain}: {first.kind} at {place}",
+        f"It concerns {concerned} in {inline_code(_test(diagnosis.nodeid))}. {first.fix}",
+        f"Look at {place}. {first.fix}",
     )
 
 

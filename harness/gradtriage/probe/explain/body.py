@@ -48,6 +48,10 @@ class _Teller:
         if question is not None:
             self._observer.opened(question)
 
+    def returned(self, call: WatchedCall, result: Any) -> Any:  # noqa: ARG002
+        """Hands on what the call returned."""
+        return result
+
     def gradient(self, record: dict[str, Any]) -> None:
         """Nothing is recorded in a replay."""
 

@@ -1,0 +1,65 @@
+"""A suite under light capture, then its gradient tests again with their gradients corrupted."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+from gradtriage.evidence.capture import read_capture
+from gradtriage.evidence.files import write_whole
+from gradtriage.evidence.folder import PartialFolder
+from gradtriage.evidence.scanning import NOISE, places_to_replay
+from gradtriage.model.documents import Ending
+from gradtriage.model.plan import PytestChunk
+from gradtriage.model.settings import Project
+from gradtriage.run.command import interpreter
+from gradtriage.run.runner import Outcome, execute, run_task
+from gradtriage.run.task import EXPLAIN_PINS, Task, Words
+
+REPLAYS = "replays"
+STRENGTH = (NOISE, "zeroed", "negated", "scaled by 1.01", "scaled by 1.5", "one entry dropped")
+
+
+def scan_task(project: Project, args: Sequence[str], timeout: float) -> Task:
+    """The captured run of a suite.
+
+    Args:
+        project: The project that the suite belongs to.
+        args: pytest's arguments; none for the project's own tests.
+        timeout: Time limit in seconds, for the run and again for the replays.
+    """
+    folder = project.root / project.settings.reports / "scan"
+    # checked as arguments, since a selection may stand anywhere among them
+    chunk = PytestChunk(select=["."], args=list(args), timeout=timeout).model_copy(update={"select": []})
+    words = Words(objective="Say which gradient checks of this suite prove something, and which do not.")
+    return Task(project, chunk, EXPLAIN_PINS, folder, folder, words=words)
+
+
+def run_scan(task: Task, echo: IO[bytes] | None, *, strength: bool) -> Outcome:
+    """Runs a suite, then the replays of its gradient tests, and seals both in one folder.
+
+    Args:
+        task: The captured run.
+        echo: Where pytest's output is shown while it comes.
+        strength: Try every corruption, and not noise alone.
+    """
+
+    def replay(partial: PartialFolder, ending: Ending) -> None:
+        places = places_to_replay(read_capture(partial.path))
+        if not places or ending.cause != "exited":
+            return
+        folder = partial.path / REPLAYS
+        folder.mkdir()
+        select = folder / "select.txt"
+        write_whole(select, "\n".join(places) + "\n")
+        chunk = PytestChunk(select=[f"@{select}"], args=["-q", "-p", "no:cacheprovider"], timeout=task.chunk.timeout)
+        corruptions = list(STRENGTH if strength else STRENGTH[:1])
+        again = replace(task, chunk=chunk, request={"places": places, "corruptions": corruptions})
+        execute(again, interpreter(task.project), partial, folder, None)
+
+    return run_task(task, echo, replay)
+
+
+def replays_of(folder: Path) -> Path:
+    """Where the events of the replays lie."""
+    return folder / REPLAYS
