@@ -32,7 +32,8 @@ def story(diagnosis: DiagnosisDocument, root: Path) -> Iterator[str]:
     """
     yield f"{diagnosis.verdict}: {VERDICTS[diagnosis.verdict]}" + (f" ({diagnosis.reason})" if diagnosis.reason else "")
     where = f" at {diagnosis.where.file}:{diagnosis.where.line}" if diagnosis.where else ""
-    yield f"  {diagnosis.nodeid}: {diagnosis.outcome}; gradient call {diagnosis.call}{where}, loss {number(diagnosis.loss, 6)}"
+    call = f"gradient call {diagnosis.call}{where}, loss {number(diagnosis.loss, 6)}"
+    yield f"  {diagnosis.nodeid}: {diagnosis.outcome}; {call}"
     for parameter in diagnosis.parameters:
         yield f"  {parameter_line(parameter)}"
     for cause in diagnosis.causes:

@@ -47,9 +47,10 @@ class Outcome:
         return self.manifest.status == "complete" and all(criterion.met for criterion in self.criteria.criteria)
 
 
-def run_task(
-    task: Task, echo: IO[bytes] | None, then: Callable[[PartialFolder, Ending], None] | None = None
-) -> Outcome:
+After = Callable[[PartialFolder, Ending], None]
+
+
+def run_task(task: Task, echo: IO[bytes] | None, then: After | None = None) -> Outcome:
     """Runs a task and seals its evidence.
 
     Args:
