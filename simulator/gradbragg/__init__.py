@@ -20,12 +20,19 @@ from gradbragg.errors import (
     UsageError,
 )
 from gradbragg.flags import configs_from_flags
+from gradbragg.io.atomic_model import structure_factors_of_model
+from gradbragg.io.cif import read_cif
+from gradbragg.io.fdump import read_fdump, write_fdump
+from gradbragg.io.hkl_text import read_hkl
+from gradbragg.io.mtz import read_mtz
 from gradbragg.models.beam import Beam
 from gradbragg.models.config import BeamConfig, CrystalConfig, DetectorConfig
 from gradbragg.models.crystal import Crystal, CrystalState
+from gradbragg.models.crystal_data import CrystalData
 from gradbragg.models.detector import Detector, DetectorGeometry
 from gradbragg.models.reflections import ReflectionTable
 from gradbragg.models.run_config import Roi, RunConfig
+from gradbragg.simulation.noise import photon_counts
 from gradbragg.simulation.simulator import Simulator
 
 __all__ = [
@@ -35,6 +42,7 @@ __all__ = [
     "ConfigError",
     "Crystal",
     "CrystalConfig",
+    "CrystalData",
     "CrystalState",
     "Detector",
     "DetectorConfig",
@@ -50,4 +58,11 @@ __all__ = [
     "UnsupportedError",
     "UsageError",
     "configs_from_flags",
+    "photon_counts",
+    "read_cif",
+    "read_fdump",
+    "read_hkl",
+    "read_mtz",
+    "structure_factors_of_model",
+    "write_fdump",
 ]

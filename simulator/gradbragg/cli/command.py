@@ -70,8 +70,9 @@ def _simulate(argv: Sequence[str]) -> Finished:
     simulator = Simulator(Crystal(crystal), Detector(detector), Beam(beam), run)
     with torch.no_grad():
         image = simulator.run()
-    if not bool(torch.isfinite(image).all()):
-        bad = int((~torch.isfinite(image)).sum())
+    finite = torch.isfinite(image.to(torch.float32))  # as the raw file will hold it
+    if not bool(finite.all()):
+        bad = int((~finite).sum())
         raise GradBraggError(f"{bad} pixels are not finite; check distances, vectors and fluence")
     return Finished(resolved, simulator, image, image_statistics(simulator, image))
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 
 from gradbragg.errors import FileError, UsageError
 from gradbragg.flags.automatic import mosaic_domains, phi_steps
-from gradbragg.io.hkl_text import read_hkl
 from gradbragg.io.matrix_file import read_matrix
 from gradbragg.models.config import CrystalConfig, Shape
 from gradbragg.models.random_stream import random_misset_deg
@@ -17,25 +16,30 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gradbragg.flags.settings import Settings
-    from gradbragg.models.reflections import ReflectionTable
+    from gradbragg.flags.structure_settings import StructureSettings
 
 _SHAPES = {"-square_xtal": "square", "-round_xtal": "round", "-gauss_xtal": "gauss", "-tophat_spots": "tophat"}
 _EDGES = ("-sample_thick", "-sample_width", "-sample_height")
 
 
-def crystal_config(settings: Settings, wavelength: float, custom: bool) -> CrystalConfig:
+def crystal_config(settings: Settings, wavelength: float, custom: bool, structure: StructureSettings) -> CrystalConfig:
     """The crystal that the settings describe.
 
     Args:
         settings: Flags and headers.
         wavelength: Angstrom, which a matrix file carries.
         custom: Whether the convention is custom, so that a spindle axis counts.
+        structure: Structure factors; their file's cell counts where neither -cell nor -mat is given.
 
     Raises:
         GradBraggError: The settings do not describe a crystal.
     """
-    a, b, c, alpha, beta, gamma = _cell(settings)
-    matrix = _matrix(settings, wavelength, a is not None)
+    cell = _cell(settings)
+    matrix = _matrix(settings, wavelength, cell[0] is not None)
+    if cell[0] is None and matrix is None and structure.cell is not None:
+        cell = structure.cell
+        settings.origins["-cell"] = "the file of the structure factors"
+    a, b, c, alpha, beta, gamma = cell
     if a is None and matrix is None:
         raise UsageError("no unit cell: give -cell a b c alpha beta gamma, or -mat FILE")
     phi = phi_steps(settings.number("-phisteps"), _osc(settings), settings.number("-phistep"))
@@ -65,7 +69,7 @@ def crystal_config(settings: Settings, wavelength: float, custom: bool) -> Cryst
         mosaic_domains=domains,
         mosaic_seed=int(settings.number("-mosaic_seed") or 0) if settings.has("-mosaic_seed") else 12345678,
         default_F=settings.number("-default_F") or 0.0,
-        reflections=_reflections(settings),
+        reflections=structure.reflections,
         interpolate=_interpolate(settings, cells),
         water_um=settings.number("-water") or 0.0,
     )
@@ -142,15 +146,6 @@ def _sizes(settings: Settings) -> tuple[float | None, float | None, float | None
         sizes.append(size if size is not None and size > 0 else None)
     a, b, c = sizes
     return None if a is b is c is None else (a, b, c)
-
-
-def _reflections(settings: Settings) -> ReflectionTable | None:
-    path = settings.text("-hkl")
-    if path is not None:
-        return read_hkl(path, token_stream=settings.compat)
-    if not settings.number("-default_F"):
-        raise UsageError("no structure factors, the image would be blank: give -hkl FILE, or -default_F above 0")
-    return None
 
 
 def _interpolate(settings: Settings, cells: tuple[float, float, float]) -> bool | None:

@@ -77,7 +77,13 @@ STRUCTURE_FACTORS = Group(
     (
         Flag("-hkl", "Text list of h k l F.", "file", unit="file"),
         Flag("-default_F", "Structure factor of what is not listed.", unit="electrons", default="0"),
-        Flag("-dump", "Binary cache of the list.", "file", unit="file", aliases=("-dumpfile",), status="later"),
+        Flag(
+            "-dump",
+            "Binary cache: written with a list, read without one.",
+            "file",
+            unit="file",
+            aliases=("-dumpfile",),
+        ),
         switch("-interpolate", "Interpolate between listed structure factors.", default="with 2 cells or fewer"),
         switch("-nointerpolate", "Take the nearest listed structure factor."),
         Flag("-water", "Edge of a cube of water that adds a flat background.", unit="um", default="0"),

@@ -125,7 +125,7 @@ def _check_names(settings: Settings, outputs: Outputs) -> None:
         if path in named:
             raise UsageError(f"{named[path]} and {flag} both name {name}; give each its own file")
         named[path] = flag
-    for source in ("-hkl", "-mat", "-mask", "-img", "-sourcefile", "-dump", "--mtz", "--cif", "--model"):
+    for source in ("-hkl", "-mat", "-mask", "-img", "-sourcefile", "--mtz", "--cif", "--pdb"):
         name = settings.text(source)
         if name is not None and Path(name).absolute() in named:
             raise UsageError(f"{named[Path(name).absolute()]} would overwrite {name}, which {source} reads")

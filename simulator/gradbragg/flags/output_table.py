@@ -35,6 +35,11 @@ OWN = Group(
     "gradbragg's own",
     (
         switch("--compat", "Reproduce the reference program, its defects included."),
+        Flag("--mtz", "Structure factors and cell from an MTZ file.", "file", unit="file"),
+        Flag("--cif", "Structure factors and cell from a CIF or mmCIF file of reflections.", "file", unit="file"),
+        Flag("--pdb", "Structure factors and cell of the atoms of a PDB or mmCIF file.", "file", unit="file"),
+        Flag("--column", "Amplitudes or intensities in --mtz or --cif.", "word", default="FP, F or the like"),
+        Flag("--resolution", "Smallest spacing of --pdb.", unit="A", default="the detector's corners"),
         Flag("--dtype", "float32 or float64 (double throughout).", "word", default="float32"),
         Flag("--precision", "mixed, or single for phases in single precision too.", "word", default="mixed"),
         Flag("--device", "Where to compute, as torch names it.", "word", default="cpu"),

@@ -13,6 +13,7 @@ from gradbragg.flags.crystal_settings import crystal_config
 from gradbragg.flags.detector_settings import convention, detector_config, region_of_interest
 from gradbragg.flags.output_settings import Outputs, output_settings
 from gradbragg.flags.settings import Settings, read_settings
+from gradbragg.flags.structure_settings import structure_settings
 from gradbragg.models.config import BeamConfig, CrystalConfig, DetectorConfig
 from gradbragg.models.run_config import Precision, RunConfig
 
@@ -68,11 +69,12 @@ def resolve(argv: Sequence[str]) -> Resolved:
     """
     settings = read_settings(argv)
     frame = convention(settings)
-    crystal = crystal_config(settings, wavelength_angstrom(settings), frame == "custom")
     detector = detector_config(settings)
     beam = beam_config(settings, frame)
-    run = run_config(settings, detector)
     outputs = output_settings(settings, detector)
+    structure = structure_settings(settings, detector, beam)
+    crystal = crystal_config(settings, wavelength_angstrom(settings), frame == "custom", structure)
+    run = run_config(settings, detector)
     return Resolved((crystal, detector, beam, run), outputs, settings.origins)
 
 

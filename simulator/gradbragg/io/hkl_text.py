@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import torch
+import numpy as np
 
 from gradbragg.errors import FileError
+from gradbragg.io.reflection_rows import reflection_table
 from gradbragg.io.text import read_text
-from gradbragg.models.reflections import ReflectionTable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAX_ENTRIES = 2**27
-"""Largest table that is made: a stray index would otherwise ask for all the memory there is."""
+    from gradbragg.models.reflections import ReflectionTable
 
 Row = tuple[int, int, int, float]
+
+_LARGEST = 2**31
+"""No index is larger."""
 
 
 def read_hkl(path: str | Path, token_stream: bool = False) -> ReflectionTable:
@@ -38,7 +40,8 @@ def read_hkl(path: str | Path, token_stream: bool = False) -> ReflectionTable:
     rows = _stream_rows(text) if token_stream else _line_rows(path, text)
     if not rows:
         raise FileError(path, "holds no reflection; lines of h k l F are needed")
-    return _table(path, rows)
+    hkl = np.array([row[:3] for row in rows], dtype=np.int64)
+    return reflection_table(path, hkl, np.array([row[3] for row in rows]))
 
 
 def _line_rows(path: str | Path, text: str) -> list[Row]:
@@ -51,7 +54,7 @@ def _line_rows(path: str | Path, text: str) -> list[Row]:
             *hkl, F = (float(word) for word in words[:4])
         except ValueError:
             raise FileError(path, f"{line.strip()[:60]!r} is not h k l F", number) from None
-        if len(hkl) != 3 or not all(x.is_integer() for x in hkl) or not math.isfinite(F):
+        if len(hkl) != 3 or not all(x.is_integer() and abs(x) < _LARGEST for x in hkl) or not math.isfinite(F):
             raise FileError(path, f"{line.strip()[:60]!r}: whole h k l and a finite F are needed on a line", number)
         rows.append((int(hkl[0]), int(hkl[1]), int(hkl[2]), F))
     return rows
@@ -68,22 +71,7 @@ def _stream_rows(text: str) -> list[Row]:
     rows = []
     for start in range(0, whole, 4):
         *hkl, F = numbers[start : start + 4]
-        if not all(math.isfinite(x) for x in (*hkl, F)):
+        if not all(abs(x) < _LARGEST for x in hkl) or not math.isfinite(F):
             break
         rows.append((int(hkl[0]), int(hkl[1]), int(hkl[2]), F))
     return rows
-
-
-def _table(path: str | Path, rows: list[Row]) -> ReflectionTable:
-    columns = list(zip(*(row[:3] for row in rows), strict=True))
-    origin = tuple(min(column) for column in columns)
-    shape = tuple(max(column) - low + 1 for column, low in zip(columns, origin, strict=True))
-    if math.prod(shape) > MAX_ENTRIES:
-        raise FileError(path, f"the indices span {' x '.join(map(str, shape))} entries, more than {MAX_ENTRIES}")
-    index = {row[:3]: row[3] for row in rows}
-    where = torch.tensor(list(index), dtype=torch.int64) - torch.tensor(origin)
-    F_hkl = torch.zeros(shape, dtype=torch.float64)
-    known = torch.zeros(shape, dtype=torch.bool)
-    F_hkl[where[:, 0], where[:, 1], where[:, 2]] = torch.tensor(list(index.values()), dtype=torch.float64)
-    known[where[:, 0], where[:, 1], where[:, 2]] = True
-    return ReflectionTable(F_hkl, (origin[0], origin[1], origin[2]), known)

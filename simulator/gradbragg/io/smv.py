@@ -1,7 +1,8 @@
-"""SMV image headers and masks (docs/physics.md, section 9)."""
+"""Reading SMV images: headers, pixels, masks (docs/physics.md, section 9)."""
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +47,12 @@ class SmvHeader:
         if found is None:
             return None
         try:
-            return float(found.group(1))
+            value = float(found.group(1))
         except ValueError:
-            raise FileError(self.path, f"{key} is {found.group(1).strip()[:40]!r}, not a number") from None
+            value = math.nan
+        if not math.isfinite(value):
+            raise FileError(self.path, f"{key} is {found.group(1).strip()[:40]!r}, not a number")
+        return value
 
     def word(self, key: str) -> str | None:
         """The value of a key as text; None where the key is missing."""
@@ -75,25 +79,43 @@ def read_smv_header(path: str | Path, last_substring: bool = False) -> SmvHeader
     return SmvHeader(Path(path), content[:end].decode("latin-1"), last_substring)
 
 
+def read_pixels(header: SmvHeader, native_order: bool = False) -> np.ndarray:
+    """The pixels of an SMV image.
+
+    Args:
+        header: The image's header.
+        native_order: Ignore the byte order that the header names, as the reference program does.
+
+    Returns:
+        Unsigned 16-bit numbers ``(slow, fast)``.
+
+    Raises:
+        FileError: The file is too short for its header, or its pixels are of another type.
+    """
+    fast, slow, start = (int(header.number(key) or 0) for key in ("SIZE1", "SIZE2", "HEADER_BYTES"))
+    if fast <= 0 or slow <= 0 or start <= 0:
+        raise FileError(header.path, "SIZE1, SIZE2 and HEADER_BYTES above 0 are needed in the header")
+    kind = header.word("TYPE") or "unsigned_short"
+    if kind != "unsigned_short" and not native_order:
+        raise FileError(header.path, f"TYPE is {kind}; unsigned_short is needed")
+    swapped = not native_order and (header.word("BYTE_ORDER") or "").lower() == "big_endian"
+    data = read_bytes(header.path)[start : start + 2 * fast * slow]
+    if len(data) < 2 * fast * slow:
+        raise FileError(header.path, f"{fast} x {slow} pixels of 2 bytes are needed after byte {start}")
+    return np.frombuffer(data, dtype=">u2" if swapped else "<u2").reshape(slow, fast)
+
+
 def read_mask(header: SmvHeader, native_order: bool = False) -> Tensor:
     """Which pixels of a mask are not 0.
 
     Args:
         header: The mask's header.
-        native_order: Ignore the byte order that the header names, as the reference program does.
+        native_order: See ``read_pixels``.
 
     Returns:
         ``(slow, fast)`` of bool.
 
     Raises:
-        FileError: The file is too short for its header.
+        FileError: The file is too short for its header, or its pixels are of another type.
     """
-    fast, slow, start = (int(header.number(key) or 0) for key in ("SIZE1", "SIZE2", "HEADER_BYTES"))
-    if fast <= 0 or slow <= 0 or start <= 0:
-        raise FileError(header.path, "SIZE1, SIZE2 and HEADER_BYTES above 0 are needed in the header")
-    swapped = not native_order and (header.word("BYTE_ORDER") or "").lower() == "big_endian"
-    data = read_bytes(header.path)[start : start + 2 * fast * slow]
-    if len(data) < 2 * fast * slow:
-        raise FileError(header.path, f"{fast} x {slow} pixels of 2 bytes are needed after byte {start}")
-    values = np.frombuffer(data, dtype=">u2" if swapped else "<u2")
-    return torch.from_numpy((values != 0).reshape(slow, fast))
+    return torch.from_numpy(read_pixels(header, native_order) != 0)

@@ -1,22 +1,31 @@
-"""Reading text files with errors that name the file."""
+"""Reading files with errors that name the file."""
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import zlib
 from pathlib import Path
 
 from gradbragg.errors import FileError
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """The content of a file.
+    """The content of a file, unpacked if gzip or bzip2 packed it.
 
     Raises:
         FileError: It cannot be read.
     """
     try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise FileError(path, f"cannot be read ({error.strerror})") from error
+        content = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise FileError(path, f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    try:
+        if content.startswith(b"\x1f\x8b"):
+            return gzip.decompress(content)
+        return bz2.decompress(content) if content.startswith(b"BZh") else content
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise FileError(path, f"cannot be unpacked ({error})") from error
 
 
 def read_text(path: str | Path) -> str:

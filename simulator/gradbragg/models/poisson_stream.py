@@ -59,9 +59,9 @@ class PoissonStream:
         """One deviate; a whole number unless the mean is above a million.
 
         Args:
-            mean: 0 or more; taken in single precision.
+            mean: Taken in single precision; below 0 it counts as 0.
         """
-        mean = single(mean)
+        mean = max(single(mean), 0.0)
         if mean > _NORMAL_ABOVE:
             return single(mean + single(math.sqrt(mean)) * self._normal())
         return self._by_product(mean) if mean < _PRODUCT_BELOW else self._by_rejection(mean)

@@ -20,7 +20,7 @@ def photon_counts(image: Tensor, seed: int) -> np.ndarray:
     """Poisson deviates of every pixel.
 
     Args:
-        image: Expected photons, any shape, 0 or more.
+        image: Expected photons, any shape; below 0 counts as 0.
         seed: The same seed gives the same counts.
 
     Returns:
@@ -29,7 +29,7 @@ def photon_counts(image: Tensor, seed: int) -> np.ndarray:
     """
     mean = image.detach().cpu().double().numpy()
     generator = np.random.default_rng(seed % 2**64)
-    counted: np.ndarray = generator.poisson(np.minimum(mean, _NORMAL_ABOVE)).astype(float)
+    counted: np.ndarray = generator.poisson(np.clip(mean, 0.0, _NORMAL_ABOVE)).astype(float)
     bright = mean > _NORMAL_ABOVE
     counted[bright] = np.round(generator.normal(mean[bright], np.sqrt(mean[bright])))
     return counted

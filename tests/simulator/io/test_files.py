@@ -1,6 +1,8 @@
 """Reading lists, matrices and headers, and writing images."""
 
+import bz2
 import contextlib
+import gzip
 import struct
 
 import numpy as np
@@ -188,3 +190,10 @@ def test_a_place_that_cannot_be_written_is_an_error(tmp_path, name, message):
     with pytest.raises(gb.FileError, match=message):
         write_atomically(tmp_path / name, b"x")
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_packed_files_are_unpacked(write, pack):
+    assert read_hkl(write(pack(b"1 2 3 4\n"))).origin == (1, 2, 3)
+    with pytest.raises(gb.FileError, match="cannot be unpacked"):
+        read_hkl(write(pack(b"1 2 3 4\n")[:-5]))

@@ -86,3 +86,14 @@ def test_noise_warns_of_nothing_and_names_its_seed(tmp_path, monkeypatch, capsys
     out, err = capsys.readouterr()
     assert re.search(r"wrote n.img: \d+ photons, 0 overloads, seed 12", out)
     assert err == ""
+
+
+def test_pixels_below_0_count_as_0():
+    """A detector behind the sample gives such pixels."""
+    assert photon_counts(torch.tensor([-729.0]), 1).tolist() == [0.0]
+    stream = UniformStream(-1)
+    assert PoissonStream(stream).deviate(-729.0) == 0.0
+    used = stream.uniform()
+    fresh = UniformStream(-1)
+    fresh.uniform()
+    assert used == fresh.uniform()
