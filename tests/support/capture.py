@@ -1,5 +1,6 @@
 """Evidence made by hand: what a run would have captured, without running one."""
 
+import dataclasses
 import json
 from datetime import datetime
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from gradtriage.evidence.environment import environment_document
 from gradtriage.evidence.events import merge_gradients
-from gradtriage.evidence.folder import open_partial
+from gradtriage.evidence.folder import PartialFolder, open_partial
 from gradtriage.evidence.junit import JUnit, JUnitCase
 from gradtriage.model.documents import Criteria, Ending, Environment, Gradients, TaskDocument
 from gradtriage.run.seal import seal
@@ -108,15 +109,17 @@ def captured(
     asked = task_ or task()
     if events is None:
         events = session(*one_test(), *({"event": "gradient", **one} for one in records))
-    return Captured(
-        folder=folder,
-        task=asked,
-        ending=ending_ or ending(),
-        junit=junit or JUnit(cases, 0.5),
-        gradients=Gradients.model_validate(merge_gradients(events)),
-        environment=Environment.model_validate(environment_document(events, asked.pins, asked.commit, asked.dirty)),
-        events=events,
-    )
+    given: dict[str, Any] = {
+        "folder": folder,
+        "task": asked,
+        "ending": ending_ or ending(),
+        "junit": junit or JUnit(cases, 0.5),
+        "gradients": Gradients.model_validate(merge_gradients(events)),
+        "environment": Environment.model_validate(environment_document(events, asked.pins, asked.commit, asked.dirty)),
+        "events": events,
+    }
+    # documents that only some runs have
+    return Captured(**{field.name: given.get(field.name) for field in dataclasses.fields(Captured)})
 
 
 GREEN = """<?xml version="1.0" encoding="utf-8"?>
@@ -136,6 +139,17 @@ def sealed(
     **asked: Any,
 ) -> Path:
     """A sealed folder as a run would have left it, made from events without running anything."""
+    return seal(unsealed(reports, *records, events=events, junit=junit, **asked), ending_ or ending())
+
+
+def unsealed(
+    reports: Path,
+    *records: dict[str, Any],
+    events: list[dict[str, Any]] | None = None,
+    junit: str | None = None,
+    **asked: Any,
+) -> PartialFolder:
+    """A partial folder as pytest leaves it."""
     if events is None:
         events = session(*one_test(), *({"event": "gradient", **one} for one in records))
     now = datetime.fromisoformat("2026-01-02T12:00:00.250+00:00")
@@ -151,4 +165,4 @@ def sealed(
     }
     for name, text in files.items():
         (partial.path / name).write_text(text, encoding="utf-8")
-    return seal(partial, ending_ or ending())
+    return partial

@@ -75,11 +75,11 @@ class SmallProject:
         return path
 
     def plan(self, *phases: dict[str, Any], name: str = "plan.yaml", **keys: Any) -> Path:
-        """Writes a plan; a phase without `pytest` runs `test_it.py` with short patience."""
+        """Writes a plan; a phase without `pytest` runs `test_it.py`."""
         whole = [{"id": "A", **phase} for phase in phases or ({},)]
         for phase in whole:
             chunk = phase.setdefault("pytest", {})
-            phase["pytest"] = {"select": ["test_it.py"], "timeout": 30, "grace": 0.5, **chunk}
+            phase["pytest"] = {"select": ["test_it.py"], "timeout": 40, "grace": 15, **chunk}
         data = {"schema": "gradtriage.plan/1", "initiative": "X-1", "reports": "reports", **keys, "phases": whole}
         return self.write(name, yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
 
