@@ -6,9 +6,11 @@ Each pair runs the same suite once plainly and once with the capture, in turns o
 one pair, and the median over the pairs is what counts. A suite is a folder or file of tests that the running Python
 can run. The synthetic worst case makes 2,000 backward calls of a few operations and nothing else.
 
-Three figures a suite: `session`, the whole process as a user waits for it, `cpu`, the processor time of that process
-(the one to trust on a busy machine), and `calls`, the time that pytest itself reports for the tests' call phases,
-without start, import and collection.
+Four figures a suite: `inside`, the processor time spent in the capture during one captured run divided by that of the
+rest of the run (both by one clock in one process, so it holds on a busy machine; it does not see what the capture costs
+elsewhere, in caches and garbage collection); `session`, the whole process as a user waits for it; `cpu`, the processor
+time of that process; `calls`, the time that pytest itself reports for the tests' call phases, without start, import
+and collection.
 """
 
 import argparse
@@ -22,6 +24,53 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+CLOCK = """
+import atexit, functools, os, threading, time
+
+spent = 0.0
+depth = threading.local()
+
+
+def clocked(function):
+    @functools.wraps(function)
+    def timed(*args, **kwargs):
+        global spent
+        if getattr(depth, "inside", False):
+            return function(*args, **kwargs)
+        depth.inside = True
+        start = time.thread_time()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            spent += time.thread_time() - start
+            depth.inside = False
+    return timed
+
+
+def pytest_configure(config):
+    from gradtriage.plugin.session import CaptureSession
+    CaptureSession._write = clocked(CaptureSession._write)
+    for name in ("pytest_sessionstart", "pytest_sessionfinish", "pytest_runtest_logreport"):
+        hook = getattr(CaptureSession, name)
+        setattr(CaptureSession, name, clocked(hook))
+
+
+def pytest_collection_finish(session):
+    import sys
+    if "gradtriage.probe.interception" in sys.modules:
+        from gradtriage.probe import interception
+        interception._Watch.open = clocked(interception._Watch.open)
+        interception._Watch.close = clocked(interception._Watch.close)
+        from gradtriage.probe import gradcheck
+        gradcheck.Overheard.hear = clocked(gradcheck.Overheard.hear)
+
+
+@atexit.register
+def report():
+    with open(os.environ["CAPTURE_CLOCK"], "w") as stream:
+        stream.write(f"{spent} {time.process_time()}")
+"""
 
 WORST = """
 import torch
@@ -61,14 +110,15 @@ def processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def run(path: Path, folder: Path | None) -> tuple[float, float, float, str]:
+def run(path: Path, folder: Path | None, *args: str, **more: str) -> tuple[float, float, float, str]:
     """Seconds of the process, its processor time, seconds of the tests' calls, pytest's last line."""
     report = Path(tempfile.mkstemp(suffix=".xml")[1])
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", str(path)]
     command += [f"--junitxml={report}", "-o", "junit_duration_report=call", "-W", "ignore"]
     if folder is not None:
         command.append(f"--gradtriage-dir={folder}")
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    env = {**os.environ, "OMP_NUM_THREADS": "1", **more}
+    command += args
     start, used = time.perf_counter(), processor_seconds()
     result = subprocess.run(
         command, capture_output=True, text=True, env=env, cwd=path if path.is_dir() else path.parent
@@ -80,11 +130,23 @@ def run(path: Path, folder: Path | None) -> tuple[float, float, float, str]:
     return seconds, used, calls, lines[-1].rpartition(" in ")[0] if lines else f"exit {result.returncode}"
 
 
+def inside(path: Path) -> tuple[float, float]:
+    """Processor seconds of the capture and of the whole process in one captured run."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "capture_clock.py").write_text(CLOCK)
+        out = Path(folder) / "out"
+        out.mkdir()
+        python_path = os.pathsep.join([folder, *filter(None, [os.environ.get("PYTHONPATH")])])
+        clock = Path(folder) / "clock"
+        run(path, out, "-p", "capture_clock", PYTHONPATH=python_path, CAPTURE_CLOCK=str(clock))
+        spent, total = map(float, clock.read_text().split())
+        return spent, total
+
+
 def measure(name: str, path: Path, pairs: int) -> None:
-    run(path, None)  # warms the file cache
+    clocked = [inside(path) for _ in range(3)]
     ratios: dict[str, list[float]] = {"session": [], "cpu": [], "calls": []}
     plain_seconds: list[float] = []
-    added: list[float] = []
     outcome = ""
     records = 0
     for pair in range(pairs):
@@ -100,15 +162,13 @@ def measure(name: str, path: Path, pairs: int) -> None:
         for figure, with_it, without in zip(ratios, captured[:3], plain[:3], strict=True):
             ratios[figure].append(with_it / without if without else float("nan"))
         plain_seconds.append(plain[0])
-        added.append(captured[1] - plain[1])
-    figures = "  ".join(
-        f"{kind} {statistics.median(found):.3f} ({min(found):.3f} to {max(found):.3f})"
-        for kind, found in ratios.items()
-    )
-    each = f"  {statistics.median(added) / records * 1e6:.0f} us of processor time a call" if records else ""
-    print(
-        f"{name:16} {figures}  plain {statistics.median(plain_seconds):.1f} s  {records} gradient calls{each}  {outcome}"
-    )
+    shares = [1 + spent / (total - spent) for spent, total in clocked]
+    each = statistics.median(spent for spent, _ in clocked) / records * 1e6 if records else 0.0
+    seconds = statistics.median(plain_seconds)
+    print(f"{name}: {outcome}; {records} gradient calls, {each:.0f} us each; plain {seconds:.1f} s")
+    ratios = {"inside": shares, **ratios}
+    for kind, found in ratios.items():
+        print(f"  {kind:8} {statistics.median(found):.3f} ({min(found):.3f} to {max(found):.3f})", flush=True)
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ def test_a_half_written_line_and_garbage_are_counted_and_skipped(tmp_path):
     assert (damaged["event"], damaged["file"], damaged["lines"]) == ("damaged", "events.jsonl", 5)
 
 
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=25, deadline=None, database=None)
 @given(st.dictionaries(st.text(), st.recursive(st.none() | st.floats() | st.text() | st.integers(), st.lists)))
 def test_every_line_is_strict_json(tmp_path_factory, fields):
     folder = tmp_path_factory.mktemp("events")
