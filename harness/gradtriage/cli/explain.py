@@ -50,7 +50,7 @@ def explain(nodeid: str, pytest_args: tuple[str, ...], json_file: str | None, ti
     diagnosis = _read(outcome.folder)
     say("\n".join(_lines(project, outcome, diagnosis)), err=to_stdout)
     if json_file is not None and diagnosis is not None:
-        json_to(json_file, diagnosis.model_dump(mode="json", by_alias=True))
+        json_to(json_file, (outcome.folder / DIAGNOSIS).read_text(encoding="utf-8"))
     return _exit_code(outcome, diagnosis)
 
 

@@ -7,6 +7,7 @@ import click
 
 from gradtriage.cli.output import say
 from gradtriage.cli.targets import check_json_target, json_to, shown_path
+from gradtriage.model.document import to_json
 from gradtriage.report.terminal import outcome_lines
 from gradtriage.run.runner import Outcome
 from gradtriage.run.seal import seal_all_abandoned
@@ -46,7 +47,7 @@ def run(plan: Path, phases: tuple[str, ...], quiet: bool, json_file: str | None)
         if isinstance(result, Outcome) and result.ending.exit_code == PYTEST_USAGE:
             said = say(f"gradtriage: {_usage_line(workflow, result)}", err=True) and said
     if json_file is not None:
-        said = json_to(json_file, {"phases": [_entry(result) for result in results]}) and said
+        said = json_to(json_file, to_json({"phases": [_entry(result) for result in results]})) and said
     code = _exit_code(results)
     return code if said or code == INTERRUPTED else NOT_FINISHED
 

@@ -46,7 +46,7 @@ def scan(pytest_args: tuple[str, ...], strength: bool, json_file: str | None, ti
     document = ScanDocument.read(outcome.folder / "scan.json")
     say("\n".join(_lines(outcome, document)), err=to_stdout)
     if json_file is not None:
-        json_to(json_file, document.model_dump(mode="json", by_alias=True))
+        json_to(json_file, (outcome.folder / "scan.json").read_text(encoding="utf-8"))
     return _exit_code(outcome, document)
 
 

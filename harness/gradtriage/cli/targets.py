@@ -5,7 +5,6 @@ from pathlib import Path
 from gradtriage.cli.output import say
 from gradtriage.errors import UsageError
 from gradtriage.evidence.files import write_whole
-from gradtriage.model.document import to_json
 
 
 def check_json_target(target: str | None) -> None:
@@ -18,9 +17,8 @@ def check_json_target(target: str | None) -> None:
         raise UsageError(f"--json {target}: there is no folder {Path(target or '').parent}; make it first")
 
 
-def json_to(target: str, document: object) -> bool:
-    """Writes a document to a file, or to stdout for `-`; whether it was taken."""
-    text = to_json(document)
+def json_to(target: str, text: str) -> bool:
+    """Writes JSON text to a file, or to stdout for `-`; whether it was taken."""
     if target == "-":
         return say(text, nl=False)
     write_whole(Path(target), text)
