@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gradbragg.cli.outputs import Finished, write_outputs
+from gradbragg.cli.finished import Finished
+from gradbragg.cli.outputs import write_outputs
 from gradbragg.cli.summary import json_summary, text_summary
 from gradbragg.errors import GradBraggError
 from gradbragg.flags.help_text import help_text

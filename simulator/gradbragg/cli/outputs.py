@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from gradbragg.cli.summary import json_summary
+from gradbragg.io.atomic import write_atomically
 from gradbragg.io.counts import count_scale, gray_scale, scaled_counts, stored_counts
 from gradbragg.io.float_image import write_float_image
+from gradbragg.io.nexus import write_nexus
 from gradbragg.io.pgm import write_pgm
 from gradbragg.io.png import write_png
 from gradbragg.io.smv_image import write_smv
@@ -18,26 +19,9 @@ from gradbragg.models.image_header import image_header
 from gradbragg.simulation.noise import photon_counts, reference_photon_counts
 
 if TYPE_CHECKING:
-    from gradbragg.flags.resolve import Resolved
-    from gradbragg.simulation.simulator import Simulator
-    from gradbragg.simulation.statistics import ImageStatistics
+    from torch import Tensor
 
-
-@dataclass(frozen=True, eq=False)
-class Finished:
-    """A run that has made its image.
-
-    Args:
-        resolved: What the command line asked for.
-        simulator: What made the image.
-        image: Expected photons ``(slow, fast)``.
-        statistics: Of the image.
-    """
-
-    resolved: Resolved
-    simulator: Simulator
-    image: Tensor
-    statistics: ImageStatistics
+    from gradbragg.cli.finished import Finished
 
 
 def write_outputs(finished: Finished) -> list[str]:
@@ -62,6 +46,12 @@ def write_outputs(finished: Finished) -> list[str]:
     if outputs.png is not None:
         write_png(outputs.png, image)
         written.append(f"wrote {outputs.png}")
+    if outputs.nexus is not None:
+        write_nexus(outputs.nexus, image, finished.simulator)
+        written.append(f"wrote {outputs.nexus}")
+    if outputs.json is not None and outputs.json != "-":
+        write_atomically(outputs.json, json_summary(finished).encode())
+        written.append(f"wrote {outputs.json}")
     return written
 
 

@@ -45,6 +45,8 @@ OWN = Group(
         Flag("--device", "Where to compute, as torch names it.", "word", default="cpu"),
         Flag("--block-steps", "Sampling steps in memory at a time.", "count", default="131072"),
         Flag("--png", "Preview, dark spots on white.", "file", unit="file"),
+        Flag("--nexus", "NeXus (HDF5) file of the image, its detector and its beam.", "file", unit="file"),
+        Flag("--json", "Summary: every setting, its origin, statistics; - is standard output.", "file", unit="file"),
         switch("--debug", "Show the traceback of an error."),
         switch("--help", "Show this text.", aliases=("-h", "-help")),
         switch("--version", "Show the version."),

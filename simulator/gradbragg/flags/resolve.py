@@ -11,6 +11,7 @@ from gradbragg.errors import UsageError
 from gradbragg.flags.beam_settings import beam_config, wavelength_angstrom
 from gradbragg.flags.crystal_settings import crystal_config
 from gradbragg.flags.detector_settings import convention, detector_config, region_of_interest
+from gradbragg.flags.origins import field_origins
 from gradbragg.flags.output_settings import Outputs, output_settings
 from gradbragg.flags.settings import Settings, read_settings
 from gradbragg.flags.structure_settings import structure_settings
@@ -35,12 +36,14 @@ class Resolved:
     Args:
         configs: Crystal, detector, beam, run.
         outputs: Files to write.
-        origins: Where each setting came from: a flag, a header or a default.
+        origins: Where each setting that was looked up came from: a flag, a header or a default.
+        fields: Where each field of the configurations came from, by section.
     """
 
     configs: Configs
     outputs: Outputs
     origins: dict[str, str]
+    fields: dict[str, dict[str, str]]
 
 
 def configs_from_flags(argv: Sequence[str]) -> Configs:
@@ -75,7 +78,7 @@ def resolve(argv: Sequence[str]) -> Resolved:
     structure = structure_settings(settings, detector, beam)
     crystal = crystal_config(settings, wavelength_angstrom(settings), frame == "custom", structure)
     run = run_config(settings, detector)
-    return Resolved((crystal, detector, beam, run), outputs, settings.origins)
+    return Resolved((crystal, detector, beam, run), outputs, settings.origins, field_origins(settings))
 
 
 def run_config(settings: Settings, detector: DetectorConfig) -> RunConfig:
