@@ -38,3 +38,15 @@ def tophat_factor(Q: Tensor, cells: Tensor, fudge: Tensor) -> Tensor:
     """``Na Nb Nc`` where ``fudge Q < 0.3969``, else 0; its gradient with respect to Q is 0 and there."""
     radius = fudge * Q
     return torch.where(radius < TOPHAT_RADIUS, cells.prod(-1), 0.0 * radius)
+
+
+def soft_tophat_factor(Q: Tensor, cells: Tensor, fudge: Tensor, softness: Tensor) -> Tensor:
+    """``Na Nb Nc sigmoid((0.3969 - fudge Q)/tau)``: the flat spot with an edge that has a slope.
+
+    Args:
+        Q: Squared distance from the spot, any shape.
+        cells: Na, Nb, Nc ``(3,)``.
+        fudge: Multiplies the squared distance.
+        softness: tau, the width of the edge in units of fudge Q; above 0.
+    """
+    return cells.prod(-1) * torch.sigmoid((TOPHAT_RADIUS - fudge * Q) / softness)

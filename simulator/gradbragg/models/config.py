@@ -54,6 +54,8 @@ class CrystalConfig:
         whole_cells: Round the cells of ``crystal_size_mm`` up to whole ones.
         shape: ``square``, ``round``, ``gauss`` or ``tophat``.
         fudge: Multiplies the squared radius of every shape but the square.
+        tophat_softness: Width of the edge of tophat spots, in units of their squared radius, which has a slope
+            then; 0: sharp.
         phi_start_deg: Spindle angle of the first step.
         osc_deg: Rotation range.
         phi_steps: Steps in the range; each is taken at its left edge.
@@ -82,6 +84,7 @@ class CrystalConfig:
     whole_cells: bool = False
     shape: Shape = "square"
     fudge: Scalar = 1.0
+    tophat_softness: Scalar = 0.0
     phi_start_deg: Scalar = 0.0
     osc_deg: Scalar = 0.0
     phi_steps: int = 1
@@ -100,7 +103,7 @@ class CrystalConfig:
         check_positive(self, "cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma", "n_cells")
         check_positive(self, "phi_steps", "mosaic_domains")
         check_product(self, "phi_steps", "mosaic_domains")
-        check_not_negative(self, "fudge", "mosaic_spread_deg", "water_um")
+        check_not_negative(self, "fudge", "tophat_softness", "mosaic_spread_deg", "water_um")
         check_directions(self, "spindle_axis")
         if self.shape not in ("square", "round", "gauss", "tophat"):
             raise ConfigError(f"shape is {self.shape!r}; one of square, round, gauss, tophat is needed")

@@ -14,7 +14,13 @@ from torch import Tensor
 
 from gradbragg.kernels.grating import grating, nearest_index
 from gradbragg.kernels.sphere import round_factor
-from gradbragg.kernels.spots import gauss_factor, squared_distance, squared_reciprocal_distance, tophat_factor
+from gradbragg.kernels.spots import (
+    gauss_factor,
+    soft_tophat_factor,
+    squared_distance,
+    squared_reciprocal_distance,
+    tophat_factor,
+)
 
 if TYPE_CHECKING:
     from gradbragg.models.config import Shape
@@ -33,6 +39,7 @@ class LatticeModel:
         fudge: Multiplies the squared radius of every shape but the square.
         structure: Structure factors.
         kind: Kind of the image.
+        softness: Width of the edge of tophat spots; None: sharp.
         spot_metric: Reciprocal vectors ``(3, 3)`` that measure gauss and tophat spots; None: cells do.
     """
 
@@ -42,6 +49,7 @@ class LatticeModel:
     fudge: Tensor
     structure: StructureFactors
     kind: TensorKind
+    softness: Tensor | None = None
     spot_metric: Tensor | None = None
 
     def subset(self, chosen: slice) -> LatticeModel:
@@ -68,8 +76,11 @@ class LatticeModel:
             Q = squared_distance(stacked, self.cells)
         else:
             Q = squared_reciprocal_distance(stacked, self.cells, self.spot_metric)
-        spot = gauss_factor if self.shape == "gauss" else tophat_factor
-        return spot(Q, self.cells, self.fudge)
+        if self.shape == "gauss":
+            return gauss_factor(Q, self.cells, self.fudge)
+        if self.softness is None:
+            return tophat_factor(Q, self.cells, self.fudge)
+        return soft_tophat_factor(Q, self.cells, self.fudge, self.softness)
 
     def intensities(self, q: Tensor, serial: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Intensity of every term, and the lattice factor that it contains.

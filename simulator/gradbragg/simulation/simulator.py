@@ -16,6 +16,7 @@ from gradbragg.kernels.solid_angle import solid_angle
 from gradbragg.models.detector import pixel_positions
 from gradbragg.models.run_config import RunConfig
 from gradbragg.simulation.accumulate import Scene, Switches, physical_pixels, reference_pixels
+from gradbragg.simulation.connection import connected
 from gradbragg.simulation.interpolation_limit import first_miss
 from gradbragg.simulation.lattice import LatticeModel
 from gradbragg.simulation.plan import chosen_oversample, sampling_plan
@@ -71,7 +72,10 @@ class Simulator:
         if pixels.shape[0] != config.n_fast * config.n_slow:
             blank = torch.zeros(config.n_fast * config.n_slow, dtype=values.dtype, device=values.device)
             values = blank.index_copy(0, pixels, values)
-        return values.reshape(config.n_slow, config.n_fast)
+        image = values.reshape(config.n_slow, config.n_fast)
+        if not torch.is_grad_enabled():
+            return image
+        return connected(image, (self.crystal.config, config, self.beam.config, self.run_config))
 
     def rendered_pixels(self) -> Tensor:
         """Indices ``slow * n_fast + fast`` of the pixels inside the region of interest and the mask."""
@@ -152,6 +156,7 @@ class Simulator:
             cells=kind.scalar(crystal.cells),
             shape=config.shape,
             fudge=kind.scalar(config.fudge),
+            softness=_unless_zero(config.tophat_softness, kind.scalar),
             structure=structure_factors(config, crystal.cells, kind),
             kind=kind,
             spot_metric=kind.scalar(self.crystal.spot_metric(crystal.unrotated, run.phase_kind)) if in_length else None,

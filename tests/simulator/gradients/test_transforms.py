@@ -17,10 +17,91 @@ def image(cell_a: torch.Tensor) -> torch.Tensor:
     return simulate(changed(PARTS, CRYSTAL, cell_a=cell_a))
 
 
-def test_gradcheck_and_gradgradcheck_pass():
-    x = A.clone().requires_grad_()
-    assert torch.autograd.gradcheck(lambda a: image(a).sum(), x)
-    assert torch.autograd.gradgradcheck(lambda a: image(a).sum(), x)
+SMOOTH = {
+    "cell_a": (CRYSTAL, 61.0),
+    "misset_deg": (CRYSTAL, [11.0, -23.0, 37.0]),
+    "n_cells": (CRYSTAL, [3.7, 4.2, 5.1]),
+    "mosaic_spread_deg": (CRYSTAL, 0.5),
+    "default_F": (CRYSTAL, 30.0),
+    "wavelength_angstrom": (BEAM, 1.1),
+    "distance_mm": (DETECTOR, 90.0),
+}
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_gradcheck_and_gradgradcheck_pass(name):
+    which, value = SMOOTH[name]
+    few = changed(PARTS, RUN, roi=gb.Roi(3, 5, 4, 6))
+    x = torch.tensor(value, dtype=torch.float64, requires_grad=True)
+
+    def scaled(x):
+        # of order 1, so that gradcheck's absolute tolerance means something
+        return simulate(changed(few, which, **{name: x})).sum() * 1e-2
+
+    assert torch.autograd.gradcheck(scaled, x, rtol=1e-5)
+    assert torch.autograd.gradgradcheck(scaled, x, rtol=1e-4)
+
+
+def test_gradients_of_a_batch_of_crystals_are_those_of_each():
+    """vmap over whole crystals, cell and orientation together, and a gradient for each."""
+    cells = torch.tensor([[61.0, 72.0, 83.0], [62.0, 71.0, 80.0]], dtype=torch.float64)
+    missets = torch.tensor([[11.0, -23.0, 37.0], [1.0, 2.0, 3.0]], dtype=torch.float64)
+
+    def total(cell, misset):
+        a, b, c = cell
+        return simulate(changed(PARTS, CRYSTAL, cell_a=a, cell_b=b, cell_c=c, misset_deg=misset)).sum()
+
+    both = torch.func.vmap(torch.func.grad(total, argnums=(0, 1)))(cells, missets)
+    for i in range(2):
+        single = torch.func.grad(total, argnums=(0, 1))(cells[i], missets[i])
+        for batched, alone in zip(both, single, strict=True):
+            assert torch.allclose(batched[i], alone, rtol=1e-8)
+
+
+def test_a_batch_of_wavelengths_adds_up_to_a_beam_of_them():
+    """vmap over wavelengths: their mean is the image of a source list with these wavelengths."""
+    wavelengths = torch.tensor([1.1, 1.15, 1.2], dtype=torch.float64)
+    images = torch.func.vmap(lambda x: simulate(changed(PARTS, BEAM, wavelength_angstrom=x)))(wavelengths)
+    positions = torch.tensor([[-1.0, 0.0, 0.0]] * 3, dtype=torch.float64)
+    beam = changed(PARTS, BEAM, source_positions=positions, source_wavelengths_angstrom=wavelengths)
+    together = simulate(beam)
+    assert torch.allclose(images.mean(0), together, rtol=1e-9, atol=ROUNDING * together.max())
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # torch's own import
+def test_a_hessian_is_symmetric():
+    def total(cell):
+        return simulate(changed(PARTS, CRYSTAL, cell_a=cell[0], cell_b=cell[1])).sum()
+
+    H = torch.func.hessian(total)(torch.tensor([61.0, 72.0], dtype=torch.float64))
+    assert H[0, 1].item() == pytest.approx(H[1, 0].item(), rel=1e-8)
+    assert H.abs().min() > 0
+
+
+@pytest.mark.parametrize(
+    ("which", "name", "value", "change"),
+    [
+        (CRYSTAL, "cell_a", 61.0, 1.0),
+        (CRYSTAL, "mosaic_spread_deg", 0.5, 0.2),
+        (CRYSTAL, "misset_deg", [11.0, -23.0, 37.0], 0.5),
+        (BEAM, "wavelength_angstrom", 1.1, 0.05),
+        (DETECTOR, "beam_center_mm", [10.0, 11.0], 0.3),
+    ],
+)
+def test_a_parameter_changed_in_place_is_seen_by_the_same_simulator(which, name, value, change):
+    x = torch.tensor(value, dtype=torch.float64, requires_grad=True)
+    crystal, detector, beam, run = changed(PARTS, which, **{name: x})
+    simulator = gb.Simulator(gb.Crystal(crystal), gb.Detector(detector), gb.Beam(beam), run)
+    simulator.run().sum().backward()
+    first = x.grad.clone()
+    with torch.no_grad():
+        x += change
+    x.grad = None
+    simulator.run().sum().backward()
+    fresh = x.detach().clone().requires_grad_()
+    simulate(changed(PARTS, which, **{name: fresh})).sum().backward()
+    assert torch.equal(x.grad, fresh.grad)
+    assert not torch.equal(x.grad, first)
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # torch's own import
