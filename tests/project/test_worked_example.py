@@ -52,7 +52,17 @@ def test_the_probe_confirms_the_missing_structure_factors_and_refutes_the_cuts(o
     root, phases = outcomes
     page = (root / phases[1]["folder"] / "summary.md").read_text()
     assert "**H1 confirmed:** No structure factors were given" in page
-    assert page.count(" refuted:**") == 2
+    assert "**H2 refuted:** A cell parameter was turned into a number" in page
+    assert "**H3 refuted:** A tensor was detached" in page
+
+
+def test_the_explanation_proves_the_zero_factor_in_the_simulator(outcomes):
+    root, phases = outcomes
+    diagnosis = json.loads((root / phases[1]["folder"] / "diagnosis.json").read_text())
+    (cause,) = diagnosis["causes"]
+    assert (diagnosis["verdict"], cause["kind"], cause["proof"]) == ("blank-output", "zero-factor", "proven")
+    assert "default_F" in cause["source"]
+    assert len(cause["parameters"]) == 6
 
 
 def test_the_evidence_of_both_phases_is_whole(outcomes):

@@ -54,13 +54,30 @@ def zero_causes(question: Question, targets: Sequence[Target]) -> tuple[str, lis
 
 
 def _deaths(tape: Tape, reports: Sequence[NodeReport], bits: int) -> list[int]:
-    """Operations whose backward receives a gradient and hands none on towards the targets, nearest to the loss first."""
+    """Operations whose backward receives a gradient and hands none on towards the targets, the longest path first."""
     found: dict[int, None] = {}
     for report in reports:
         towards = [alive for behind, alive, _ in report.edges if behind & bits]
         if report.operation is not None and report.alive and towards and not all(towards):
             found.setdefault(report.operation, None)
-    return [index for index in found if index < len(tape.operations)]
+    known = [index for index in found if index < len(tape.operations)]
+    return sorted(known, key=lambda index: -_computed_before(tape, index, bits))
+
+
+def _computed_before(tape: Tape, index: int, bits: int) -> int:
+    """How many operations lie between the targets and this one.
+
+    Where several paths die, the one on which most is computed is the one that the author means; a guard that is not
+    taken, or a tensor that is tied to the output by a constant zero, lies on a short one.
+    """
+    seen, waiting = set(), [index]
+    while waiting:
+        operation = tape.operations[waiting.pop()]
+        for source, reach in zip(operation.sources, operation.reach_in, strict=True):
+            if source >= 0 and reach & bits and source not in seen:
+                seen.add(source)
+                waiting.append(source)
+    return len(seen)
 
 
 def _cause(question: Question, targets: Sequence[Target], tape: Tape, index: int, bits: int) -> Cause | None:
