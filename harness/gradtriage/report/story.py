@@ -5,21 +5,8 @@ from pathlib import Path
 
 from gradtriage.model.diagnosis import DiagnosedCause, DiagnosedParameter, DiagnosisDocument
 from gradtriage.report.markdown import number
+from gradtriage.triage.wording import VERDICTS
 
-VERDICTS = {
-    "nondeterministic": "Two runs from the same state differ, so nothing can be said about differences",
-    "nan": "A gradient is not a number",
-    "inf": "A gradient is infinite",
-    "severed": "The loss depends on a parameter, and autograd has no path to it",
-    "partial": "A path is lost: the gradient is there, and wrong",
-    "wrong-backward": "Every path is there, and a backward formula gives a wrong gradient",
-    "blank-output": "The loss does not move, because a factor is zero everywhere",
-    "saturated": "The loss does not move, because an operation holds its operand constant",
-    "insensitive": "The loss really does not depend on these parameters",
-    "vacuous": "The check compares zero with zero and proves nothing",
-    "unknown": "It cannot be decided",
-    "healthy": "Autograd agrees with differences",
-}
 _CONTEXT = 2
 
 

@@ -13,12 +13,13 @@ from gradtriage.evidence.junit import junit_address
 from gradtriage.evidence.stamp import moment
 from gradtriage.model.documents import Criteria
 from gradtriage.report import markdown
-from gradtriage.report.story import VERDICTS, proof_sentence
+from gradtriage.report.story import proof_sentence
 from gradtriage.triage.captured import Captured
 from gradtriage.triage.figures import figures, lasting_pin_changes
 from gradtriage.triage.findings import Finding, findings
 from gradtriage.triage.hypotheses import probe_hypotheses
 from gradtriage.triage.judgement import Judgement
+from gradtriage.triage.wording import VERDICTS
 
 MOST_GRADIENTS = 60
 MOST_FAILURES = 20

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from gradtriage.evidence.junit import junit_address
 from gradtriage.triage.captured import Captured, NamedGradient
-from gradtriage.triage.wording import inline_code
+from gradtriage.triage.wording import VERDICTS, inline_code
 
 GRADCHECKS = ("gradcheck", "gradgradcheck")
 
@@ -50,7 +50,7 @@ def _diagnosed(captured: Captured) -> Finding | None:
     place, concerned = inline_code(f"{first.file}:{first.line}"), _listed([inline_code(n) for n in first.parameters], 8)
     certain = {"proven": "proven", "supported": "seen in the trace, not proven", "suspected": "suspected"}[first.proof]
     return Finding(
-        f"{diagnosis.verdict}, {certain}: {first.kind} at {place}",
+        f"{VERDICTS[diagnosis.verdict]}: {first.kind} at {place} ({certain})",
         f"It concerns {concerned} in {inline_code(_test(diagnosis.nodeid))}. {first.fix}",
         f"Look at {place}. {first.fix}",
     )
