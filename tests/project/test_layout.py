@@ -17,11 +17,16 @@ def modules_after(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
+SHOW_HELP = """
+import contextlib, io
+from gradtriage.cli import app
+with contextlib.redirect_stdout(io.StringIO()):
+    app.main(["--help"], standalone_mode=False)
+"""
+
+
 def test_showing_the_help_imports_nothing_heavy():
-    loaded = modules_after(
-        "import contextlib, io\nfrom gradtriage.cli import app\nwith contextlib.redirect_stdout(io.StringIO()):\n    app.main(['--help'], standalone_mode=False)"
-    )
-    assert loaded.isdisjoint(HEAVY)
+    assert modules_after(SHOW_HELP).isdisjoint(HEAVY)
 
 
 @pytest.mark.parametrize(

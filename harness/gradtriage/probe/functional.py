@@ -64,7 +64,11 @@ class FunctionalCall(WatchedCall):
     """A derivative of a function with respect to some of its arguments."""
 
     def __init__(
-        self, sink: Sink, form: Form, inputs: Sequence[tuple[str | None, Any]], function: Callable[..., Any] | None = None
+        self,
+        sink: Sink,
+        form: Form,
+        inputs: Sequence[tuple[str | None, Any]],
+        function: Callable[..., Any] | None = None,
     ) -> None:
         super().__init__(sink)
         self.kind = form.kind

@@ -1,5 +1,7 @@
 """Who is told about gradient calls: a stack, since a session may run inside a test of another one."""
 
+# ruff: noqa: ANN401 - calls and results of every kind
+
 from __future__ import annotations
 
 from collections.abc import Iterator
