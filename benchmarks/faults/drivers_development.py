@@ -145,8 +145,8 @@ def zuko_affine():
 
 
 def zuko_mixture():
-    from zuko.distributions import Mixture, Truncated  # noqa: F401
     from torch.distributions import Normal
+    from zuko.distributions import Mixture, Truncated  # noqa: F401
 
     def f(m, s, l, x):
         return -Mixture(Normal(m, s.exp()), l).log_prob(x).sum()
@@ -197,7 +197,7 @@ def pyro_kumaraswamy():
 
 
 def pyro_stable():
-    from pyro.distributions import LogNormalNegativeBinomial, SkewLogistic, AsymmetricLaplace, SoftAsymmetricLaplace
+    from pyro.distributions import AsymmetricLaplace, SkewLogistic, SoftAsymmetricLaplace
 
     def f(loc, scale, asym):
         x = _rand(3, seed=37)
@@ -235,8 +235,8 @@ def pyro_transforms():
 
 
 def pyro_hmm():
-    from pyro.distributions import DiscreteHMM
     import pyro.distributions as td
+    from pyro.distributions import DiscreteHMM
 
     def f(init, trans, loc):
         observe = td.Normal(loc, torch.ones_like(loc))
@@ -247,9 +247,9 @@ def pyro_hmm():
 
 def pyro_kernels():
     from pyro.distributions import LowRankMultivariateNormal  # noqa: F401
-    from pyro.ops.tensor_utils import safe_cholesky, dct
-    from pyro.ops.special import log_beta, safe_log
     from pyro.ops.gaussian import Gaussian
+    from pyro.ops.special import log_beta, safe_log
+    from pyro.ops.tensor_utils import dct, safe_cholesky
 
     def f(m, v):
         p = m @ m.t() + 3 * torch.eye(4, dtype=F64)

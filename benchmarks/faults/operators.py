@@ -144,7 +144,7 @@ def mutate(text: str, site: Site, family: str, operator: str, random_: random.Ra
     if statement is None or statement.value is None:
         return None
     value = file.source(statement.value)
-    inside = "({})".format(value) if "\n" in value else value
+    inside = f"({value})" if "\n" in value else value
     fill = {"V": inside, "below": repr(site.low - 1.0), "above": repr(site.high + 1.0), "x": site.target}
     span = site.line, site.end
     if operator in _VALUE.get(family, {}):

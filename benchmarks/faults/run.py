@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import importlib.util
 import json
+import math
 import os
 import pickle
 import random
@@ -221,8 +222,11 @@ def verdict_of(mutant, original, answer):
     named = [
         (os.path.realpath(c["file"]) == os.path.realpath(mutant.file), mutant.first <= c["line"] <= mutant.last) for c in causes
     ]
+    origin = causes[0]["evidence"].get("origin", {}) if causes else {}
+    at_origin = os.path.realpath(origin.get("file", "")) == os.path.realpath(mutant.file) and mutant.first <= origin.get("line", 0) <= mutant.last
+    nonfinite = not all(p["finite"] for p in truth["parameters"].values()) or not math.isfinite(truth["loss"])
     return {
-        "truth": judge(original, truth), "verdict": document["verdict"], "reason": document["reason"],
+        "truth": judge(original, truth), "nonfinite": nonfinite, "origin_hit": at_origin, "verdict": document["verdict"], "reason": document["reason"],
         "hit": bool(named) and named[0] == (True, True), "hit_any": (True, True) in named,
         "proven_wrong": any(c["proof"] == "proven" and n != (True, True) for c, n in zip(causes, named)),
         "causes": [{k: c[k] for k in ("kind", "file", "line", "source", "op", "proof")} for c in causes],

@@ -79,9 +79,7 @@ def judge(original, mutant):
     if "undecided" in verdicts:
         return "undecided"
     if "dead" in verdicts:
-        # one parameter of several that lost its only path by the change, the others healthy: the changed function's own
-        return "fault" if all(v == "dead" or not (original["parameters"][n]["slope"] or 0.0)
-                              for v, n in zip(verdicts, mutant["parameters"])) else "dead-some"
+        return "fault"
     same = abs(mutant["loss"] - original["loss"]) <= 1e-12 * max(1.0, abs(original["loss"])) and all(
         math.isclose(now["slope"] or 0.0, original["parameters"][name]["slope"] or 0.0, rel_tol=1e-9, abs_tol=1e-12)
         for name, now in mutant["parameters"].items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from gradtriage.probe.explain.operations import INTEGER
 from gradtriage.probe.explain.trace import LEAF, UNKNOWN, Key, Operation, Tape
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
 _ITEM = frozenset({"item", "__float__", "__int__", "__index__", "__bool__", "__complex__", "tolist", "__contains__"})
 _NUMPY = frozenset({"numpy", "__array__", "__array_wrap__", "from_numpy", "__dlpack__"})
 _REBUILD = frozenset(
-    {"tensor", "as_tensor", "asarray", "new_tensor", "scalar_tensor", "linspace", "logspace", "arange", "full", "full_like", "new_full", "Tensor", "from_dlpack", "frombuffer", "DoubleTensor", "FloatTensor", "Parameter"}
-)  # fmt: skip
-_INTEGER = frozenset(
-    {"round", "floor", "ceil", "trunc", "fix", "sign", "sgn", "argmax", "argmin", "argsort", "long", "int", "short", "bool", "byte", "to", "type", "gt", "lt", "ge", "le", "eq", "ne", "__gt__", "__lt__", "__ge__", "__le__", "__eq__", "__ne__", "bucketize", "searchsorted", "histc", "bincount", "heaviside", "logical_and", "logical_or", "logical_not", "isclose", "floor_divide", "__floordiv__"}
+    {
+        "tensor", "as_tensor", "asarray", "new_tensor", "scalar_tensor", "linspace", "logspace", "arange", "full",
+        "full_like", "new_full", "Tensor", "from_dlpack", "frombuffer", "DoubleTensor", "FloatTensor", "Parameter",
+    }
 )  # fmt: skip
 
 
@@ -121,7 +122,7 @@ def blame(operation: Operation) -> tuple[Site, str]:
         return operation.gradless, "no-grad"
     if operation.custom:
         return site, "custom-backward"
-    if name in _INTEGER:
+    if name in INTEGER:
         return site, "integer"
     if name.endswith("_") or name == "__setitem__":
         return site, "inplace"

@@ -3,100 +3,171 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-from gradtriage.probe.explain.question import Cause, Question
-from gradtriage.probe.explain.rewrites import Identity, NonZero, Rewrite
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from gradtriage.probe.explain.trace import Key, Operation, Tape
-    from gradtriage.probe.explain.replays import Target
-    from gradtriage.probe.explain.backward import NodeReport
+from gradtriage.probe.explain.cuts import moved_operations
+from gradtriage.probe.explain.operations import FLAT, INTEGER
+from gradtriage.probe.explain.question import Cause, Question
+from gradtriage.probe.explain.replays import BodyFailed
+from gradtriage.probe.explain.rewrites import Identity, NonZero, NonZeroNumber, Rewrite
+from gradtriage.probe.explain.trace import LEAF
 
-# hold their operand constant somewhere
-FLAT = frozenset(
-    {
-        "clamp", "clip", "clamp_min", "clamp_max", "relu", "relu_", "relu6", "hardtanh", "threshold", "hardsigmoid",
-        "hardswish", "hardshrink", "softshrink", "maximum", "minimum", "where", "max", "min", "clamp_", "leaky_relu",
-        "sigmoid", "tanh", "softmax", "log_softmax", "softplus", "elu", "gelu", "silu", "erf", "exp", "nan_to_num",
-    }
-)  # fmt: skip
-ROUNDING = frozenset(
-    {"round", "floor", "ceil", "trunc", "sign", "sgn", "fix", "floor_divide", "__floordiv__", "heaviside"}
-)
-MOST_DEATHS = 12
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.backward import NodeReport
+    from gradtriage.probe.explain.replays import Target
+    from gradtriage.probe.explain.sites import Site
+    from gradtriage.probe.explain.trace import Key, Operation, Tape
+
+MOST_DEATHS = 16
+STEP = 1e-4
+
+
+@dataclass(frozen=True)
+class Death:
+    """Operations of one line that hold their result constant, and what would bring it to life.
+
+    Attributes:
+        rewrites: Alternatives, the likeliest first.
+        evidence: Where a zero comes from.
+    """
+
+    site: Site
+    kind: str
+    op: str
+    rewrites: tuple[Mapping[Key, Rewrite], ...]
+    evidence: dict[str, object]
 
 
 def zero_causes(question: Question, targets: Sequence[Target]) -> tuple[str, list[Cause]]:
-    """Why gradients are exactly zero, and the loss does not move either.
+    """Why gradients are exactly zero, or there is none, and the loss does not move either.
 
     Args:
         question: The gradient computation.
         targets: The targets whose gradients are zero.
 
     Returns:
-        The verdict (`blank-output`, `saturated` or `insensitive`) and the causes, proven ones first.
+        The verdict (`blank-output`, `saturated`, `severed` or `insensitive`) and the causes, proven ones first.
     """
     bits = question.bits(targets)
-    tape, reports = question.backward()
-    causes: list[Cause] = []
-    for index in _deaths(tape, reports, bits)[:MOST_DEATHS]:
-        cause = _cause(question, targets, tape, index, bits)
-        if cause is not None:
-            causes.append(cause)
-            if cause.proof == "proven":
-                break
-    causes.sort(key=lambda cause: cause.proof != "proven")
+    names = question.names(bits)
+    deaths = _deaths(question, targets, bits)
+    proven = _revive(question, targets, deaths)
+    causes = [Cause(d.kind, d.site, d.op, names, "proven", {**d.evidence, **comparison}) for d, comparison in proven]
+    if not causes and any(target.status == "zero" for target in targets):
+        # without a path, what holds something constant may well have nothing to do with it
+        causes = [Cause(d.kind, d.site, d.op, names, "supported", d.evidence) for d in deaths[:3]]
     if not causes:
         return "insensitive", []
-    verdict = "blank-output" if causes[0].kind == "zero-factor" else "saturated"
-    return verdict, causes[:1] if causes[0].proof == "proven" else causes[:3]
+    if all(target.status == "none" for target in targets):
+        return "severed", causes
+    return ("blank-output" if causes[0].kind == "zero-factor" else "saturated"), causes
 
 
-def _deaths(tape: Tape, reports: Sequence[NodeReport], bits: int) -> list[int]:
-    """Operations whose backward receives a gradient and hands none on towards the targets, the longest path first."""
+def _revive(
+    question: Question, targets: Sequence[Target], deaths: Sequence[Death]
+) -> list[tuple[Death, dict[str, object]]]:
+    """The one death, or the smallest set that was found, without which the loss moves and autograd is right."""
+    for death in deaths:
+        for rewrites in death.rewrites:
+            comparison = _revived(question, targets, rewrites)
+            if comparison is not None:
+                return [(death, comparison)]
+    if len(deaths) < 2:
+        return []
+    keep = list(deaths)
+    comparison = _revived(question, targets, _together(keep))
+    if comparison is None:
+        return []
+    for death in deaths:
+        rest = [other for other in keep if other is not death]
+        without = _revived(question, targets, _together(rest)) if rest else None
+        if without is not None:
+            keep, comparison = rest, without
+    return [(death, comparison) for death in keep]
+
+
+def _together(deaths: Sequence[Death]) -> dict[Key, Rewrite]:
+    return {key: rewrite for death in deaths for key, rewrite in death.rewrites[-1].items()}
+
+
+def _revived(
+    question: Question, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite]
+) -> dict[str, object] | None:
+    """The derivatives of the counterfactual run, if the loss moves in it and autograd and differences agree."""
+    try:
+        slope = sum(question.replays.slopes(question.listing.number, targets, rewrites))
+        if slope == 0 or slope != slope:  # noqa: PLR0124 - NaN
+            return None
+        comparison = question.compare(targets, rewrites, autograd=slope)
+    except BodyFailed:
+        return None
+    if comparison.numeric.moved and comparison.agree:
+        return {"autograd_revived": comparison.autograd, "numeric_revived": comparison.numeric.value}
+    return None
+
+
+def _deaths(question: Question, targets: Sequence[Target], bits: int) -> list[Death]:
+    """What holds its result constant: seen forward (inputs moved, the output did not), and in the backward pass."""
+    tape, reports = question.backward()
+    moved = moved_operations(tape, question.nudged_tape(targets, STEP))
+    found: dict[tuple[Site, str], Death] = {}
+    for index in dict.fromkeys([*_stuck(tape, moved, bits), *_dead(tape, reports, bits)]):
+        operation = tape.operations[index]
+        place = operation.key[0], operation.key[1]
+        if place not in found:
+            death = _death(tape, operation, bits)
+            if death is not None:
+                found[place] = death
+    return list(found.values())[:MOST_DEATHS]
+
+
+def _stuck(tape: Tape, moved: set[int], bits: int) -> list[int]:
+    """Operations whose inputs followed the targets while the output did not; those that autograd passes come first."""
+    found = [
+        index
+        for index, operation in enumerate(tape.operations)
+        if index not in moved
+        and not operation.escape
+        and any(
+            reach & bits and (source == LEAF or source in moved)
+            for source, reach in zip(operation.sources, operation.reach_in, strict=True)
+        )
+    ]
+    return sorted(found, key=lambda index: not tape.operations[index].reach_out & bits)
+
+
+def _dead(tape: Tape, reports: Sequence[NodeReport], bits: int) -> list[int]:
+    """Operations whose backward receives a gradient and hands none on towards the targets, nearest the loss first."""
     found: dict[int, None] = {}
     for report in reports:
         towards = [alive for behind, alive, _ in report.edges if behind & bits]
         if report.operation is not None and report.alive and towards and not all(towards):
             found.setdefault(report.operation, None)
-    known = [index for index in found if index < len(tape.operations)]
-    return sorted(known, key=lambda index: -_computed_before(tape, index, bits))
+    return [index for index in found if index < len(tape.operations)]
 
 
-def _computed_before(tape: Tape, index: int, bits: int) -> int:
-    """How many operations lie between the targets and this one.
-
-    Where several paths die, the one on which most is computed is the one that the author means; a guard that is not
-    taken, or a tensor that is tied to the output by a constant zero, lies on a short one.
-    """
-    seen, waiting = set(), [index]
-    while waiting:
-        operation = tape.operations[waiting.pop()]
-        for source, reach in zip(operation.sources, operation.reach_in, strict=True):
-            if source >= 0 and reach & bits and source not in seen:
-                seen.add(source)
-                waiting.append(source)
-    return len(seen)
-
-
-def _cause(question: Question, targets: Sequence[Target], tape: Tape, index: int, bits: int) -> Cause | None:
-    operation = tape.operations[index]
+def _death(tape: Tape, operation: Operation, bits: int) -> Death | None:
     site, name, _ = operation.key
-    names = question.names(bits)
     factor = _zero_factor(tape, operation, bits)
     if factor is not None:
         origin = origin_of_zero(tape, factor)
-        for replaced in dict.fromkeys((factor, origin)):
-            comparison = _revived(question, targets, {tape.operations[replaced].key: NonZero()})
-            if comparison is not None:
-                return Cause("zero-factor", site, name, names, "proven", {**_birth(tape, factor, origin), **comparison})
-        return Cause("zero-factor", site, name, names, "supported", _birth(tape, factor, origin))
-    if name in FLAT or name in ROUNDING:
-        kind = "integer" if name in ROUNDING else "saturated"
-        comparison = _revived(question, targets, {operation.key: Identity()})
-        return Cause(kind, site, name, names, "proven" if comparison else "supported", comparison or {})
+        rewrites = [_zeros_of(tape, replaced) for replaced in dict.fromkeys((factor, origin))]
+        return Death(site, "zero-factor", name, tuple(rewrites), _birth(tape, factor, origin))
+    together = [other.key for other in tape.operations if other.key[:2] == operation.key[:2]]
+    if operation.zero_number:
+        here = {"file": site.file, "line": site.line, "source": site.source}
+        return Death(site, "zero-factor", name, (dict.fromkeys(together, NonZeroNumber()),), {"origin": here})
+    if name in FLAT or name in INTEGER:
+        kind = "integer" if name in INTEGER else "saturated"
+        return Death(site, kind, name, (dict.fromkeys(together, Identity()),), {})
     return None
+
+
+def _zeros_of(tape: Tape, index: int) -> dict[Key, Rewrite]:
+    """Other values for an all-zero result, and for those of the same line."""
+    site, name, _ = tape.operations[index].key
+    return {other.key: NonZero() for other in tape.operations if other.key[:2] == (site, name) and other.zeros}
 
 
 def _birth(tape: Tape, factor: int, origin: int) -> dict[str, object]:
@@ -107,25 +178,19 @@ def _birth(tape: Tape, factor: int, origin: int) -> dict[str, object]:
     }
 
 
-def _revived(
-    question: Question, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite]
-) -> dict[str, object] | None:
-    """The derivatives of the counterfactual run, if the loss moves in it and autograd and differences agree."""
-    comparison = question.compare(targets, rewrites)
-    if comparison.numeric.moved and comparison.agree and comparison.autograd != 0:
-        return {"autograd_revived": comparison.autograd, "numeric_revived": comparison.numeric.value}
-    return None
-
-
 def _zero_factor(tape: Tape, operation: Operation, bits: int) -> int | None:
     """The operand that is zero everywhere, and through which the targets' gradient does not flow itself."""
-    for source, reach in zip(operation.sources, operation.reach_in, strict=True):
-        if source >= 0 and tape.operations[source].zeros and not reach & bits:
-            return source
-    for source in operation.sources:
-        if source >= 0 and tape.operations[source].zeros:
+    through = [bool(reach & bits) for reach in operation.reach_in]
+    if not any(through) or operation.key[1] in FLAT | INTEGER | _SUMS:
+        return None
+    for source, flows in zip(operation.sources, through, strict=True):
+        if source >= 0 and tape.operations[source].zeros and not flows:
             return source
     return None
+
+
+# a zero operand of these is no factor
+_SUMS = frozenset({"add", "sub", "__add__", "__sub__", "__radd__", "__rsub__", "add_", "sub_", "cat", "stack", "where"})
 
 
 def origin_of_zero(tape: Tape, index: int) -> int:

@@ -146,9 +146,13 @@ def _diagnose(question: Question) -> Diagnosis:
         verdict, found = zero_causes(question, still)
         verdicts.append(verdict)
         causes += found
-    unused = [f for f in findings if f.target.status == "none" and f.status == "none"]
-    if unused and len(unused) == len(findings):
-        verdicts.append("insensitive")
+    unused = [f.target for f in findings if f.target.status == "none" and f.status == "none"]
+    if unused:
+        verdict, found = zero_causes(question, unused)
+        # one that nothing depends on is no fault beside others that are used
+        if found or len(unused) == len(findings):
+            verdicts.append(verdict)
+        causes += found
     if any(f.status == "unknown" for f in findings):
         verdicts.append("unknown")
     verdict = min(verdicts or ["healthy"], key=VERDICTS.index)

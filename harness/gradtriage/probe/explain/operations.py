@@ -39,6 +39,27 @@ FILLERS = frozenset(
         "ones",
     }
 )
+# round, compare or choose: no slope anywhere
+INTEGER = frozenset(
+    {
+        "round", "floor", "ceil", "trunc", "fix", "sign", "sgn", "argmax", "argmin", "argsort", "long", "int", "short",
+        "bool", "byte", "char", "to", "type", "gt", "lt", "ge", "le", "eq", "ne", "__gt__", "__lt__", "__ge__", "__le__",
+        "__eq__", "__ne__", "bucketize", "searchsorted", "histc", "bincount", "heaviside", "logical_and", "logical_or",
+        "logical_not", "isclose", "floor_divide", "__floordiv__", "round_", "floor_", "ceil_", "trunc_", "greater", "less",
+        "greater_equal", "less_equal", "not_equal", "multinomial", "bernoulli", "one_hot",
+    }
+)  # fmt: skip
+# hold their operand constant somewhere
+FLAT = frozenset(
+    {
+        "clamp", "clip", "clamp_min", "clamp_max", "relu", "relu_", "relu6", "hardtanh", "threshold", "hardsigmoid",
+        "hardswish", "hardshrink", "softshrink", "maximum", "minimum", "where", "max", "min", "clamp_", "leaky_relu",
+        "sigmoid", "tanh", "softmax", "log_softmax", "softplus", "elu", "gelu", "silu", "erf", "exp", "nan_to_num",
+        "amax", "amin", "clip_", "fmod", "hardtanh_", "selu", "celu", "logsigmoid", "masked_fill", "erfc", "normalize",
+        "clamp_min_", "clamp_max_", "fmax", "fmin",
+    }
+)  # fmt: skip
+PRODUCTS = frozenset({"mul", "mul_", "multiply", "__mul__", "__rmul__", "__imul__"})
 
 
 # give another look at the same memory
@@ -59,6 +80,8 @@ def is_view(name: str) -> bool:
 def operation_name(func: Any) -> str | None:
     """The name under which an operation is known; None for one that reads no values."""
     name = getattr(func, "__name__", None) or str(func)
+    if name == "__new__":
+        return "Parameter"
     if name in ("__get__", "__set__"):
         owner = getattr(func, "__self__", None)
         prop = getattr(owner, "__name__", "")

@@ -25,6 +25,9 @@ class Recorder(Protocol):
     def operation(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Any) -> Any:
         """Runs the operation (by `run`) and returns its result or what stands for it."""
 
+    def gradients(self, on: bool, *, before: bool) -> None:
+        """The recording of gradients was switched."""
+
 
 @dataclass
 class Conditions:
@@ -57,6 +60,8 @@ def conditions_hold(conditions: Conditions) -> Iterator[None]:
         stack.enter_context(_parameters_are_seen(conditions))
         if conditions.recorder is not None or conditions.pending:
             stack.enter_context(_function_calls_are_seen(conditions))
+        if conditions.recorder is not None:
+            stack.enter_context(_inference_mode_is_seen(conditions.recorder))
         stack.enter_context(_Mode(conditions))
         yield
 
@@ -107,7 +112,10 @@ def _parameters_are_seen(conditions: Conditions) -> Iterator[None]:
     convert = torch.nn.Module._apply
 
     def make(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        parameter = new(cls, *args, **kwargs)
+        run = functools.partial(new, cls, *args, **kwargs)
+        data = args[0] if args else kwargs.get("data")
+        known = isinstance(data, Tensor) and data.requires_grad  # made of something that has a gradient: it is lost here
+        parameter = conditions.recorder.operation(new, (data,), {}, run) if conditions.recorder and known else run()
         see_birth(conditions, parameter)
         return parameter
 
@@ -145,3 +153,28 @@ def _function_calls_are_seen(conditions: Conditions) -> Iterator[None]:
         yield
     finally:
         torch.autograd.Function.apply = original
+
+
+@contextmanager
+def _inference_mode_is_seen(recorder: Recorder) -> Iterator[None]:
+    """`torch.inference_mode` switches gradients off past the function mode."""
+    enter, leave = torch.inference_mode.__enter__, torch.inference_mode.__exit__
+
+    def entered(mode: Any) -> None:
+        before = torch.is_grad_enabled()
+        enter(mode)
+        if mode.mode:
+            recorder.gradients(False, before=before)
+
+    def left(mode: Any, *details: Any) -> None:
+        leave(mode, *details)
+        if torch.is_grad_enabled():
+            recorder.gradients(True, before=False)
+
+    torch.inference_mode.__enter__ = entered  # type: ignore[method-assign]
+    torch.inference_mode.__exit__ = left  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        torch.inference_mode.__enter__ = enter  # type: ignore[method-assign]
+        torch.inference_mode.__exit__ = leave  # type: ignore[method-assign]

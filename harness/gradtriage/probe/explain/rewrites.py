@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from gradtriage.probe.explain.operations import written_tensor
+from gradtriage.probe.explain.operations import tensors_in, written_tensor
 
 Run = Callable[[], Any]
 
@@ -72,6 +72,15 @@ def _nonzero(zeros: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
+class NonZeroNumber:
+    """Another number in the place of the number 0 that the operation multiplies by."""
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """The operation with that number."""
+        return func(*[0.75 if not isinstance(a, Tensor) and a == 0 else a for a in args], **kwargs)
+
+
+@dataclass(frozen=True)
 class Identity:
     """The operand itself in the place of an operation that holds it constant: a clamp, a rounding, a dead activation."""
 
@@ -85,7 +94,7 @@ class Identity:
             and operands[0].shape == result.shape
             and written_tensor(name, args, kwargs) is None
         ):
-            return operands[0].to(result.dtype) * 1
+            return (operands[0].to(result.dtype) if result.is_floating_point() else operands[0]) * 1
         return result
 
 
@@ -113,9 +122,9 @@ def _singular(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], index: 
     operand = args[index].detach()
     with torch.enable_grad():
         probe = operand.clone().requires_grad_()
-        trial = func(*args[:index], probe, *args[index + 1 :], **kwargs)
-        trial = trial[0] if isinstance(trial, (tuple, list)) else trial
-        (gradient,) = torch.autograd.grad(trial.sum(), probe, allow_unused=True)
+        trial = called(func, [*args[:index], probe, *args[index + 1 :]], kwargs)
+        total = sum(o.sum() for o in tensors_in(trial) if o.requires_grad)
+        gradient = torch.autograd.grad(total, probe, allow_unused=True)[0] if isinstance(total, Tensor) else None
     finite = torch.isfinite(operand)
     return ~finite if gradient is None else ~(torch.isfinite(gradient) & finite)
 
@@ -134,7 +143,7 @@ class SafeOperand:
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """The operation on the safe operands."""
         moved = [self._safe(operand, index, name) for index, operand in enumerate(args)]
-        return func(*moved, **kwargs)
+        return called(func, moved, kwargs)
 
     def _safe(self, operand: Any, index: int, name: str) -> Any:
         mask = self.masks.get(index)
@@ -158,41 +167,87 @@ class NoHook:
 
 @dataclass(frozen=True)
 class NumericBackward:
-    """The operation with a backward made of differences of its forward."""
+    """The operation with a backward made of differences of its forward.
+
+    Attributes:
+        only: The one operand whose gradient is replaced, by its position; None for all.
+    """
+
+    only: int | None = None
 
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """Runs the forward as it is, and differentiates it entry by entry when the gradient comes."""
         places = [
             index for index, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad and a.is_floating_point()
         ]
+        numeric = [self.only is None or place == self.only for place in places]
 
         def forward(*operands: Tensor) -> list[Tensor]:
             filled = list(args)
             for place, operand in zip(places, operands, strict=True):
                 filled[place] = operand
-            outputs = func.apply(*filled) if isinstance(func, type) else func(*filled, **kwargs)
+            outputs = called(func, filled, kwargs)
             return list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
 
-        outputs = _Numeric.apply(forward, *[args[place] for place in places])
+        outputs = _Numeric.apply(forward, numeric, *[args[place] for place in places])
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
 class _Numeric(torch.autograd.Function):
-    """A function whose backward is the product with the differences of its forward."""
+    """A function whose backward is the product with the differences of its forward, for the operands that are chosen."""
 
     @staticmethod
-    def forward(ctx: Any, forward: Callable[..., list[Tensor]], *operands: Tensor) -> tuple[Tensor, ...]:
-        ctx.function, ctx.operands = forward, [operand.detach() for operand in operands]
+    def forward(
+        ctx: Any, forward: Callable[..., list[Tensor]], numeric: list[bool], *operands: Tensor
+    ) -> tuple[Tensor, ...]:
+        ctx.function, ctx.operands, ctx.numeric = forward, [operand.detach() for operand in operands], numeric
         with torch.no_grad():
             return tuple(output.detach().clone() for output in forward(*ctx.operands))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        found: list[Tensor | None] = [None]
+        own = [None] * len(ctx.operands) if all(ctx.numeric) else _own_gradients(ctx, gradients)
+        found: list[Tensor | None] = [None, None]
         with torch.no_grad():
             for position, operand in enumerate(ctx.operands):
-                found.append(_product(ctx.function, ctx.operands, position, operand, gradients))
+                by_differences = ctx.numeric[position]
+                found.append(
+                    _product(ctx.function, ctx.operands, position, operand, gradients) if by_differences else own[position]
+                )
         return tuple(found)
+
+
+def _own_gradients(ctx: Any, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """What the function's own backward gives."""
+    with torch.enable_grad():
+        operands = [operand.clone().requires_grad_() for operand in ctx.operands]
+        outputs = ctx.function(*operands)
+        live = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad and g is not None]
+        return list(torch.autograd.grad([o for o, _ in live], operands, [g for _, g in live], allow_unused=True))
+
+
+def called(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """The operation's result for other arguments: a custom function is applied, everything else called."""
+    return func.apply(*args) if isinstance(func, type) else func(*args, **kwargs)
+
+
+@dataclass(frozen=True)
+class OtherBackward:
+    """A custom function with another backward.
+
+    Attributes:
+        change: Makes it of the function's own; None where it cannot.
+    """
+
+    change: Callable[[Callable[..., Any]], Callable[..., Any] | None]
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """Changes the function's class for the rest of the replay: its process ends after it."""
+        changed = self.change(func.backward)
+        if changed is None:
+            raise ValueError("the source of the backward cannot be changed")
+        func.backward = staticmethod(changed)
+        return run()
 
 
 def _product(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import linecache
 import sys
+import sysconfig
 from dataclasses import dataclass
-from types import FrameType
+from functools import lru_cache
+from types import CodeType, FrameType
 
 from gradtriage.probe.frames import MACHINERY, RUNNER, kind_of
 
@@ -32,15 +34,49 @@ class Site:
 NOWHERE = Site("<unknown>", 1, "")
 
 
-def calling_site(depth: int = 1) -> Site:
-    """The innermost line outside torch and outside of us that is being executed."""
-    frame: FrameType | None = sys._getframe(depth)
+_STDLIB = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
+_CO_DECORATES = frozenset({"decorate_context", "generator_context"})
+
+
+def calling_site(depth: int = 1, *, decorators: bool = False) -> Site:
+    """The innermost line outside torch, the standard library and us that is being executed.
+
+    Args:
+        depth: Frames to skip.
+        decorators: Whether a torch context manager that decorates a function is such a line: it stands above it.
+    """
+    frame: FrameType | None = sys._getframe(depth)  # noqa: SLF001
     while frame is not None:
-        kind = kind_of(frame.f_code.co_filename)
+        code = frame.f_code
+        if decorators and code.co_name in _CO_DECORATES:
+            decorated = getattr(frame.f_locals.get("func"), "__code__", None)
+            if decorated is not None:
+                return _decorator(decorated)
+        kind = _kind(code.co_filename)
         if kind is RUNNER:
             break
         if kind is not MACHINERY:
-            code = frame.f_code
             return Site(code.co_filename, frame.f_lineno or code.co_firstlineno, code.co_qualname)
         frame = frame.f_back
     return NOWHERE
+
+
+@lru_cache(maxsize=4096)
+def _kind(filename: str) -> str:
+    """As elsewhere; `contextlib`, `functools` and their like are no place to look for a fault either."""
+    if filename.startswith(_STDLIB) and not any(part in filename for part in ("site-packages", "dist-packages")):
+        return MACHINERY
+    return kind_of(filename)
+
+
+@lru_cache(maxsize=1024)
+def _decorator(code: CodeType) -> Site:
+    """The line of the decorator that switches gradients off; a function's first line where none can be seen."""
+    line = code.co_firstlineno
+    for number in range(line, line + 12):
+        text = linecache.getline(code.co_filename, number).strip()
+        if not text.startswith("@"):
+            break
+        if "grad" in text or "inference" in text:
+            return Site(code.co_filename, number, code.co_qualname)
+    return Site(code.co_filename, line, code.co_qualname)

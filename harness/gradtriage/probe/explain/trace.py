@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gradtriage.probe.explain.backward import mark_nodes
 from gradtriage.probe.explain.identity import storage_of
-from gradtriage.probe.explain.operations import FILLERS, HOOKS, operation_name, tensors_in, written_tensor
+from gradtriage.probe.explain.operations import FILLERS, HOOKS, PRODUCTS, operation_name, tensors_in, written_tensor
 from gradtriage.probe.explain.reach import Reach
 from gradtriage.probe.explain.sites import Site, calling_site
 
@@ -41,7 +41,10 @@ class Operation:
         reach_out: What autograd reaches from any of the outputs.
         digest: Figures that change when the output's values do.
         escape: The result is no tensor: values left torch here.
+        zeros: The output is zero everywhere.
+        zero_number: It multiplies by the number 0.
         custom: It is a custom function.
+        arguments: Of a custom function: which of its arguments have a gradient.
         backward_site: Where that function's backward begins.
         leaf_memory: The output is memory of a leaf in question, and so follows it.
         gradless: The place where the recording of gradients was switched off, if it was.
@@ -58,6 +61,8 @@ class Operation:
     custom: bool = False
     backward_site: Site | None = None
     leaf_memory: bool = False
+    arguments: tuple[bool, ...] = ()
+    zero_number: bool = False
 
 
 @dataclass
@@ -142,11 +147,16 @@ class TapeRecorder:
     def _grad_mode(self, args: Sequence[Any], run: Callable[[], Any]) -> Any:
         before = torch.is_grad_enabled()
         result = run()
-        if before and args and args[0] is False:
-            self._gradless = calling_site(3)
-        elif args and args[0] is True:
-            self._gradless = None
+        if args:
+            self.gradients(bool(args[0]), before=before)
         return result
+
+    def gradients(self, on: bool, *, before: bool) -> None:
+        """The recording of gradients was switched: remembers where it went off."""
+        if before and not on:
+            self._gradless = calling_site(3, decorators=True)
+        elif on:
+            self._gradless = None
 
     def _source(self, tensor: Tensor) -> int:
         if self.bit_of(tensor) if tensor.is_leaf else False:
@@ -187,7 +197,7 @@ class TapeRecorder:
         index = len(self.tape.operations)
         if name in FILLERS:
             sources, reach_in = [], []
-        gradless = None if torch.is_grad_enabled() else self._gradless
+        gradless = None if torch.is_grad_enabled() else self._gradless or key[0]
         zeros = bool(outputs) and all(figure == 0.0 for figure in digest)
         follows = any(storage_of(output) in self._leaf_memory for output in outputs)
         operation = Operation(
@@ -202,6 +212,8 @@ class TapeRecorder:
             isinstance(func, type),
             backward_site(func),
             follows,
+            tuple(isinstance(a, Tensor) and a.requires_grad for a in arguments[0]) if isinstance(func, type) else (),
+            name in PRODUCTS and any(not isinstance(a, Tensor) and a == 0 for a in arguments[0]),
         )
         self.tape.operations.append(operation)
         mark_nodes(outputs, index)

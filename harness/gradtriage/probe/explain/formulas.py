@@ -1,0 +1,153 @@
+"""The source of a backward formula: which statement computes which gradient, and the formula with one of them changed."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gradtriage.probe.explain.sites import Site
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One value that a backward computes: the right-hand side of an assignment, or an element of what it returns.
+
+    Attributes:
+        line: Where it begins.
+        number: Position among the values of the formula, in the order of the source.
+        names: Variables that it reads.
+        target: The variable that it is assigned to; empty for a returned one.
+        element: Position in the returned tuple; None for an assignment.
+        plain: It is a variable or a constant alone: nothing is computed.
+        factors: Numbers that it is multiplied by as a whole, as they are written; -1 for a sign.
+    """
+
+    line: int
+    number: int
+    names: frozenset[str]
+    target: str
+    element: int | None
+    plain: bool
+    factors: tuple[float, ...]
+
+
+class Formula:
+    """The backward of a custom function.
+
+    Args:
+        site: Where it begins: its first decorator, or its `def`.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.node = _function_at(site)
+        values = [] if self.node is None else _values(self.node)
+        self.statements = [_statement(number, *value) for number, value in enumerate(values)]
+
+    def of_elements(self, elements: set[int]) -> list[Statement]:
+        """The statements that some of the returned elements are computed by, in order."""
+        wanted: set[str] = set()
+        found: list[Statement] = []
+        for statement in reversed(self.statements):
+            mine = statement.element in elements if statement.element is not None else statement.target in wanted
+            if mine:
+                found.append(statement)
+                wanted |= statement.names
+        return found[::-1]
+
+    @property
+    def gradients(self) -> frozenset[str]:
+        """The parameters that hand over the incoming gradients."""
+        if self.node is None:
+            return frozenset()
+        arguments = self.node.args
+        names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
+        names = names[2:] if names and names[0] == "cls" else names[1:]
+        return frozenset([*names, *([arguments.vararg.arg] if arguments.vararg else [])])
+
+    def scaled(
+        self, statement: Statement, factor: float, function: Callable[..., Any]
+    ) -> Callable[..., Any] | None:
+        """The backward with one statement's value multiplied by a number; None where it cannot be compiled."""
+        if self.node is None:
+            return None
+        node = copy.deepcopy(self.node)
+        node.decorator_list = []
+        value = _values(node)[statement.number][0]
+        _replace(node, value, ast.BinOp(ast.Constant(factor), ast.Mult(), value))
+        code = compile(ast.fix_missing_locations(ast.Module([node], [])), self.site.file, "exec")
+        plain = getattr(function, "__func__", function)
+        free = getattr(plain, "__code__", None)
+        if free is None or free.co_freevars:
+            return None
+        names: dict[str, Any] = {}
+        exec(code, plain.__globals__, names)  # noqa: S102 - the code under test itself, one number added
+        changed: Callable[..., Any] = names[node.name]
+        return functools.partial(changed, function.__self__) if hasattr(function, "__self__") else changed
+
+
+@functools.lru_cache(maxsize=256)
+def _function_at(site: Site) -> FunctionNode | None:
+    try:
+        tree = ast.parse(Path(site.file).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, FunctionNode):
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            if site.line in (first, node.lineno):
+                return node
+    return None
+
+
+def _values(function: FunctionNode) -> list[tuple[ast.expr, str, int | None]]:
+    """Each computed value with the variable it goes to, or its position in what is returned, in the source's order."""
+    found: list[tuple[ast.expr, str, int | None]] = []
+    for node in ast.walk(function):
+        if isinstance(node, ast.Return) and node.value is not None:
+            elements = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+            found += [(element, "", position) for position, element in enumerate(elements)]
+        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [name.id for name in ast.walk(targets[0]) if isinstance(name, ast.Name)]
+            if names:
+                found.append((node.value, names[0], None))
+    return sorted(found, key=lambda entry: (entry[0].lineno, entry[0].col_offset))
+
+
+def _statement(number: int, value: ast.expr, target: str, element: int | None) -> Statement:
+    names = frozenset(node.id for node in ast.walk(value) if isinstance(node, ast.Name))
+    plain = isinstance(value, (ast.Name, ast.Constant))
+    return Statement(value.lineno, number, names, target, element, plain, tuple(_factors(value)))
+
+
+def _factors(value: ast.expr) -> list[float]:
+    """Signs and numbers that the whole value is multiplied or divided by."""
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
+        return [-1.0, *_factors(value.operand)]
+    if isinstance(value, ast.BinOp) and isinstance(value.op, (ast.Mult, ast.Div)):
+        return [*_factors(value.left), *_factors(value.right)]
+    number = isinstance(value, ast.Constant) and isinstance(value.value, (int, float)) and value.value is not True
+    return [float(value.value)] if number and value.value else []  # type: ignore[attr-defined]
+
+
+def _replace(root: ast.AST, old: ast.expr, new: ast.expr) -> None:
+    for node in ast.walk(root):
+        if node is new:
+            continue
+        for name, value in ast.iter_fields(node):
+            if value is old:
+                setattr(node, name, new)
+                return
+            if isinstance(value, list):
+                for index, item in enumerate(value):
+                    if item is old:
+                        value[index] = new
+                        return

@@ -1,0 +1,78 @@
+"""Backward formulas and hooks that are wrong: the line of the formula, proven by differences in its place."""
+
+import pytest
+import torch
+
+from tests.support.explained import Bodies, check, leaf
+
+bodies = Bodies()
+a, b = leaf(1.5, 0.2), leaf(0.7, 1.1)
+
+
+class IgnoresTheGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, k):
+        ctx.save_for_backward(x)
+        return x.sin() * k
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return 2.0 * x.cos(), None  # <-- a backward that ignores what it is given
+
+
+@bodies.add("wrong-backward", "custom-backward", a=a)
+def a_backward_that_ignores_what_it_is_given(a):
+    return (IgnoresTheGradient.apply(a.sin(), 3.0) * IgnoresTheGradient.apply(a, 1.0)).sum()
+
+
+class WrongInOne(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        return x * x * y
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, y = ctx.saved_tensors
+        for_x = 2 * x * y
+        for_x = for_x * grad
+        for_y = x * grad  # <-- one operand of two
+        return for_x, for_y
+
+
+@bodies.add("wrong-backward", "custom-backward", a=a, b=b)
+def one_operand_of_two(a, b):
+    return WrongInOne.apply(a, b).sin().sum()
+
+
+class WrongInTheReturn(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        return x.exp() * y
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, y = ctx.saved_tensors
+        return (
+            x.exp() * y * grad,
+            -x.exp() * grad,  # <-- an element of a long return
+        )
+
+
+@bodies.add("wrong-backward", "custom-backward", a=a, b=b)
+def an_element_of_a_long_return(a, b):
+    return WrongInTheReturn.apply(a, b).sum()
+
+
+@bodies.add("wrong-backward", "hook", a=a)
+def a_hook_that_scales(a):
+    y = a * 2
+    y.register_hook(lambda g: g * 1.5)  # <-- here
+    return (y * y).sum()
+
+
+@pytest.mark.parametrize("body", bodies.values(), ids=bodies)
+def test_the_line_of_the_formula_is_named_for(body):
+    check(body)
