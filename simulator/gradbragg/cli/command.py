@@ -12,7 +12,9 @@ import torch
 
 from gradbragg.cli.finished import Finished
 from gradbragg.cli.outputs import write_outputs
+from gradbragg.cli.progress import ProgressBar
 from gradbragg.cli.summary import json_summary, text_summary
+from gradbragg.cli.view import print_view_help, view
 from gradbragg.errors import GradBraggError
 from gradbragg.flags.help_text import help_text
 from gradbragg.flags.resolve import resolve
@@ -40,6 +42,8 @@ def main(argv: Sequence[str]) -> int:
         The exit code: 0 when the image is written, 2 for a command line that cannot be used, 1 for any other
         error; with ``--compat`` 9 for every error.
     """
+    if argv and argv[0] == "view":
+        return _view(argv[1:])
     if not argv or any(word in ("-h", "-help", "--help") for word in argv):
         sys.stdout.write(help_text())
         return 0 if argv else 2
@@ -69,8 +73,12 @@ def _simulate(argv: Sequence[str]) -> Finished:
     resolved = resolve(argv)
     crystal, detector, beam, run = resolved.configs
     simulator = Simulator(Crystal(crystal), Detector(detector), Beam(beam), run)
-    with torch.no_grad():
-        image = simulator.run()
+    bar = ProgressBar(resolved.outputs.progress and not resolved.outputs.printout)
+    try:
+        with torch.no_grad():
+            image = simulator.run(bar)
+    finally:
+        bar.close()
     finite = torch.isfinite(image.to(torch.float32))  # as the raw file will hold it
     if not bool(finite.all()):
         bad = int((~finite).sum())
@@ -88,6 +96,16 @@ def _print(finished: Finished, written: list[str]) -> None:
         sys.stdout.write(json_summary(finished))
     else:
         sys.stdout.write(text_summary(finished, written))
+
+
+def _view(argv: Sequence[str]) -> int:
+    if any(word in ("-h", "-help", "--help") for word in argv):
+        return print_view_help()
+    try:
+        sys.stdout.write(view(argv))
+    except GradBraggError as error:
+        return _report(error, argv)
+    return 0
 
 
 def _report(error: GradBraggError, argv: Sequence[str]) -> int:

@@ -15,6 +15,7 @@ gradbragg: X-ray diffraction images of a crystal, with gradients
 
 usage: gradbragg -cell A B C ALPHA BETA GAMMA -default_F F [flags]
    or: gradbragg -mat FILE -hkl FILE [flags]
+   or: gradbragg view IMAGE [PAGE]            (a page with spots and resolution rings)
 
 example: gradbragg -cell 100 100 100 90 90 90 -default_F 100 -N 5 -lambda 6.2 -distance 100 --png spots.png
 """

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from gradbragg.flags.settings import Settings
     from gradbragg.models.config import DetectorConfig
 
-_ADC_OFFSET = 40.0
+ADC_OFFSET = 40.0
+"""Counts that are added to every pixel unless a flag says otherwise."""
+
 _FILE_FLAGS = ("-floatfile", "-intfile", "-noisefile", "-pgmfile", "--png", "--nexus", "--json")
 
 
@@ -79,7 +81,7 @@ def output_settings(settings: Settings, detector: DetectorConfig) -> Outputs:
         json=settings.text("--json"),
         scale=settings.number("-scale"),
         pgm_scale=settings.number("-pgmscale"),
-        adc_offset=_ADC_OFFSET if adc is None else adc,
+        adc_offset=ADC_OFFSET if adc is None else adc,
         seed=int(time.time()) if seed is None else int(seed),
         printout=settings.has("-printout") or settings.has("-printout_pixel"),
         printout_pixel=_pixel(settings, detector),

@@ -51,10 +51,13 @@ class Simulator:
         self.beam = beam
         self.run_config = run if run is not None else RunConfig()
 
-    def run(self) -> Tensor:
+    def run(self, progress: Callable[[int, int], None] | None = None) -> Tensor:
         """The expected photons in every pixel.
 
         Everything is worked out from the values of the moment; nothing is kept between calls.
+
+        Args:
+            progress: Called with the pixels that are done and those in all, now and then.
 
         Returns:
             Image ``(slow, fast)`` in the dtype of the run. Pixels outside the region of interest or under
@@ -68,7 +71,7 @@ class Simulator:
             warnings.warn(_BLANK, BlankImageWarning, stacklevel=2)
         config = self.detector.config
         pixels = self.rendered_pixels()
-        values = self._values(pixels)
+        values = self._values(pixels, progress)
         if pixels.shape[0] != config.n_fast * config.n_slow:
             blank = torch.zeros(config.n_fast * config.n_slow, dtype=values.dtype, device=values.device)
             values = blank.index_copy(0, pixels, values)
@@ -162,7 +165,7 @@ class Simulator:
             spot_metric=kind.scalar(self.crystal.spot_metric(crystal.unrotated, run.phase_kind)) if in_length else None,
         )
 
-    def _values(self, pixels: Tensor) -> Tensor:
+    def _values(self, pixels: Tensor, progress: Callable[[int, int], None] | None) -> Tensor:
         """Photons of the given pixels, block by block.
 
         Where gradients are wanted and there is more than one block, a block's intermediate tensors are not
@@ -173,9 +176,15 @@ class Simulator:
         scene = self.scene(pixels)
         compute = reference_pixels if run.rules.factors_once_a_pixel else physical_pixels
         blocks = torch.split(pixels, max(1, run.block_steps // scene.plan.steps))
-        if len(blocks) == 1 or not torch.is_grad_enabled() or function_transform_active():
-            return torch.cat([compute(scene, block) for block in blocks])
-        pieces = [checkpoint(compute, scene, block, use_reentrant=False, preserve_rng_state=False) for block in blocks]
+        recompute = len(blocks) > 1 and torch.is_grad_enabled() and not function_transform_active()
+        pieces: list[Tensor] = []
+        for number, block in enumerate(blocks):
+            if progress is not None:
+                progress(number * blocks[0].shape[0], pixels.shape[0])
+            if recompute:
+                pieces.append(checkpoint(compute, scene, block, use_reentrant=False, preserve_rng_state=False))
+            else:
+                pieces.append(compute(scene, block))
         return torch.cat(pieces)
 
 
