@@ -11,7 +11,7 @@ from tests.support.explained import Bodies, check, leaf
 
 F64 = {"dtype": torch.float64}
 bodies = Bodies()
-a, b = leaf(1.5, 0.2, -0.7), leaf(0.7, 1.1)
+a, b = leaf(1.3, 0.2, -0.7), leaf(0.7, 1.1)
 _matrix = torch.randn(4, 3, generator=torch.Generator().manual_seed(3), **F64)
 _inputs = torch.randn(6, 4, generator=torch.Generator().manual_seed(4), **F64)
 
@@ -113,12 +113,36 @@ def a_clamp_that_holds_some(a):
     return a.clamp(min=0.0).square().sum()
 
 
-@bodies.add("healthy|unknown", a=a)
+@bodies.add("healthy", a=a)
 def straight_through_rounding(a):
-    return ((a + (a.round() - a).detach()) * 2).sum()
+    return ((a + (a.round() - a).detach()) * 2).sum() + a.sin().sum()
 
 
-@bodies.add("healthy|unknown", a=a)
+@bodies.add("healthy", a=a)
+def straight_through_in_another_order(a):
+    p = a.softmax(0)
+    hard = nn.functional.one_hot(p.argmax(), 3).double()
+    return ((hard - p.detach() + p) * torch.arange(3.0, **F64)).sum()
+
+
+class Spike(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return (x > 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return grad / (1 + x.abs()) ** 2
+
+
+@bodies.add("healthy", a=a)
+def surrogate_gradient_of_a_step(a):
+    return (Spike.apply(a * 2) * 3).sum() + a.sin().sum()
+
+
+@bodies.add("healthy", a=a)
 def stop_gradient_on_purpose(a):
     weight = a.detach().softmax(0)  # gradtriage: stop-gradient
     return (weight * a).sum()

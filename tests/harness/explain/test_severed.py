@@ -140,11 +140,25 @@ def gradients_switched_off_by_a_helper(a):
     return s + a
 
 
-@bodies.add("partial", "detach|inplace|item", a=two)
+@bodies.add("partial", "inplace|item|detach", a=two)
 def write_into_a_detached_alias(a):
     h = (a * 3).clone()
     h.detach()[0] = (a[0] * a[1]).item()  # <-- here
     return (h * h).sum()
+
+
+@bodies.add("partial|wrong-backward", "inplace|data", a=two)
+def a_number_written_past_autograd(a):
+    h = a.sin()
+    h.data.mul_(1.5)  # <-- here
+    return (h * h).sum()
+
+
+@bodies.add("partial|severed", "numpy", a=two, b=leaf(0.2, 0.9))
+def a_cut_between_detached_shifts_that_cancel_otherwise(a, b):
+    x, y = a.max().detach(), b.max().detach()
+    total = ((a - x).exp() * (b - y).exp()).sum().log()
+    return torch.from_numpy(total.detach().numpy().copy()) + x + y  # <-- here
 
 
 @bodies.add("partial", "detach", a=two)

@@ -68,13 +68,13 @@ def find_cuts(plain: Tape, nudged: Tape, wrong: int) -> list[Cut]:
             site = operation.key[0]
             found.setdefault((site, "entry"), []).append((operation.key, wrong, operation))
     cuts = [_cut(site, kind, entries, order) for order, ((site, kind), entries) in enumerate(found.items())]
-    return _merged(cuts, _ways_out(plain))
+    return _merged(cuts, _ways_out(plain, moved))
 
 
-def _ways_out(plain: Tape) -> dict[tuple[str, int], str]:
+def _ways_out(plain: Tape, moved: set[int]) -> dict[tuple[str, int], str]:
     """The lines on which values leave torch, and how: `x.detach().numpy()` is a way to numpy, and not a detach."""
     found: dict[tuple[str, int], str] = {}
-    for operation in plain.operations:
+    for operation in (plain.operations[index] for index in sorted(moved)):
         site, kind = blame(operation)
         if kind in ("item", "numpy", "rebuild"):
             found.setdefault((site.file, site.line), kind)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gradtriage.probe.explain.children import ChildFailedError
 from gradtriage.probe.explain.deaths import zero_causes
 from gradtriage.probe.explain.nonfinite import nonfinite_causes
 from gradtriage.probe.explain.question import Cause, Comparison, Question
 from gradtriage.probe.explain.replays import BodyFailed, Listing, Replays, Target
-from gradtriage.probe.explain.severed import severed_causes
-from gradtriage.probe.explain.wrongbackward import backward_causes
+from gradtriage.probe.explain.severed import find_severance
+from gradtriage.probe.explain.wrongbackward import backward_causes, surrogate, write_causes
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -132,11 +132,14 @@ def _diagnose(question: Question) -> Diagnosis:
     findings = _compare_all(question)
     verdicts: list[str] = []
     causes: list[Cause] = []
+    reason = ""
     wrong = [finding.target for finding in findings if finding.status == "wrong"]
     if wrong:
-        verdict, found = _diagnose_wrong(question, wrong, findings)
+        verdict, found, reason = _diagnose_wrong(question, wrong, findings)
         verdicts.append(verdict)
         causes += found
+        if verdict == "healthy":
+            findings = [replace(f, status="ok") if f.status == "wrong" else f for f in findings]
     still = [
         f.target
         for f in findings
@@ -156,7 +159,8 @@ def _diagnose(question: Question) -> Diagnosis:
     if any(f.status == "unknown" for f in findings):
         verdicts.append("unknown")
     verdict = min(verdicts or ["healthy"], key=VERDICTS.index)
-    reason = "differences are too coarse to decide (single precision, noise or a kink)" if verdict == "unknown" else ""
+    if verdict == "unknown":
+        reason = "differences are too coarse to decide (single precision, noise or a kink)"
     return Diagnosis(verdict, listing, findings, causes, reason)
 
 
@@ -210,19 +214,34 @@ def _contradicted(comparison: Comparison) -> str:
 
 def _diagnose_wrong(
     question: Question, wrong: Sequence[Target], findings: Sequence[Finding]
-) -> tuple[str, list[Cause]]:
-    """Cuts first, then backward formulas, for all wrong targets together."""
+) -> tuple[str, list[Cause], str]:
+    """Verdict, causes and a reason: what kills the gradient, cuts, backward formulas, for all wrong targets together."""
     together = question.compare(wrong)
     if together.agree:  # opposite errors that cancel along this direction
         together = next(f.comparison for f in findings if f.status == "wrong" and f.comparison is not None)
         wrong = [f.target for f in findings if f.status == "wrong"][:1]
-    causes = severed_causes(question, wrong, together)
+    if all(target.status == "zero" for target in wrong):
+        # there is a path: what is dead on it may be the cause, and detached values that cancel otherwise are not
+        verdict, causes = zero_causes(question, wrong)
+        if causes and causes[0].proof == "proven":
+            return verdict, causes, ""
+    severance = find_severance(question, wrong, together)
+    if severance.designed:
+        lines = ", ".join(f"{cut.site.function} line {cut.site.line}" for cut in severance.designed)
+        return "healthy", [], f"gradients are stopped or replaced by design: {lines}"
+    causes = severance.causes
     severed = "severed" if all(target.status in ("none", "zero") for target in wrong) else "partial"
     if causes and causes[0].proof == "proven":
-        return severed, causes
+        return severed, causes, ""
+    step = surrogate(question, wrong, together)
+    if step is not None:
+        return "healthy", [], f"a step is given a slope by design: {step.function} line {step.line}"
     formulas = backward_causes(question, wrong, together)
     if formulas:
-        return "wrong-backward", formulas
+        return "wrong-backward", formulas, ""
+    writes = write_causes(question, wrong, together)
+    if writes:
+        return "partial", writes, ""
     if any(target.status == "none" for target in wrong):
-        return severed, causes
-    return ("partial" if causes else "wrong-backward"), causes
+        return severed, causes, ""
+    return ("partial" if causes else "wrong-backward"), causes, ""

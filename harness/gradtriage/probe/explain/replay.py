@@ -62,6 +62,7 @@ def conditions_hold(conditions: Conditions) -> Iterator[None]:
             stack.enter_context(_function_calls_are_seen(conditions))
         if conditions.recorder is not None:
             stack.enter_context(_inference_mode_is_seen(conditions.recorder))
+            stack.enter_context(_from_numpy_is_seen(conditions.recorder))
         stack.enter_context(_Mode(conditions))
         yield
 
@@ -178,3 +179,19 @@ def _inference_mode_is_seen(recorder: Recorder) -> Iterator[None]:
     finally:
         torch.inference_mode.__enter__ = enter  # type: ignore[method-assign]
         torch.inference_mode.__exit__ = leave  # type: ignore[method-assign]
+
+
+@contextmanager
+def _from_numpy_is_seen(recorder: Recorder) -> Iterator[None]:
+    """`torch.from_numpy` never meets the function mode."""
+    original = torch.from_numpy
+
+    def from_numpy(array: Any) -> Tensor:
+        result: Tensor = recorder.operation(original, (array,), {}, functools.partial(original, array))
+        return result
+
+    torch.from_numpy = from_numpy
+    try:
+        yield
+    finally:
+        torch.from_numpy = original

@@ -3,41 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.cuts import Cut, find_cuts
+from gradtriage.probe.explain.designs import designed
 from gradtriage.probe.explain.question import Cause, Comparison, Question
+from gradtriage.probe.explain.repairs import repair_of
+from gradtriage.probe.explain.replays import BodyFailed
 from gradtriage.probe.explain.rewrites import Frozen, Rewrite
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.trace import Key
     from gradtriage.probe.explain.replays import Target
 
 MOST_CANDIDATES = 200
+MOST_REPAIRS = 8
 
 
-def severed_causes(question: Question, targets: Sequence[Target], wrong: Comparison) -> list[Cause]:
+@dataclass(frozen=True)
+class Severance:
+    """What cuts account for.
+
+    Attributes:
+        causes: A smallest set of proven cuts; where no set accounts for the difference, the likeliest one, suspected.
+        designed: Cuts that are meant and account for the whole difference by themselves.
+    """
+
+    causes: list[Cause]
+    designed: list[Cut] = field(default_factory=list)
+
+
+def find_severance(question: Question, targets: Sequence[Target], wrong: Comparison) -> Severance:
     """The cuts that account for the whole difference between autograd and differences.
 
     Args:
         question: The gradient computation.
         targets: The targets whose gradient is missing or wrong.
         wrong: Autograd against differences along their directions: they differ.
-
-    Returns:
-        A smallest set of proven cuts; where no set accounts for the difference, the likeliest cut, as suspected.
     """
     step = wrong.numeric.step
     bits = question.bits(targets)
-    cuts = find_cuts(question.tape(), question.nudged_tape(targets, step), bits)[:MOST_CANDIDATES]
-    if not cuts:
-        return []
-    search = _Search(question, targets, wrong, cuts)
+    found = find_cuts(question.tape(), question.nudged_tape(targets, step), bits)[:MOST_CANDIDATES]
+    if not found:
+        return Severance([])
+    meant = [cut for cut in found if designed(cut, question.tape())]
+    cuts = [cut for cut in found if cut not in meant]
+    search = _Search(question, targets, wrong, cuts, meant)
+    if meant and search.meant_suffices():
+        return Severance([], meant)
     proven = search.smallest()
     if proven is not None:
-        return [_cause(question, cut, bits, "proven", search.evidence(proven)) for cut in proven]
+        alone = _repaired(question, targets, wrong, proven) if len(proven) > 1 else None
+        if alone is not None:
+            return Severance([_cause(question, alone[0], bits, "proven", {**search.evidence(proven), **alone[1]})])
+        return Severance([_cause(question, cut, bits, "proven", search.evidence(proven)) for cut in proven])
     escapes = [cut for cut in cuts if cut.escape]
-    return [_cause(question, cut, bits, "suspected", {}) for cut in escapes[:1]]
+    alone = _repaired(question, targets, wrong, escapes[:MOST_REPAIRS])
+    if alone is not None:
+        return Severance([_cause(question, alone[0], bits, "proven", alone[1])])
+    return Severance([_cause(question, cut, bits, "suspected", {}) for cut in escapes[:1]])
+
+
+def _repaired(
+    question: Question, targets: Sequence[Target], wrong: Comparison, cuts: Sequence[Cut]
+) -> tuple[Cut, dict[str, object]] | None:
+    """The one cut without which autograd is right, all others as they are: they do no harm by themselves."""
+    for cut in cuts:
+        try:
+            slopes = question.replays.slopes(question.listing.number, targets, repair_of(cut, question.tape()))
+        except BodyFailed:
+            continue
+        if wrong.numeric.conclusive and wrong.numeric.agrees(sum(slopes), question.tolerance):
+            values = {"autograd": wrong.autograd, "numeric": wrong.numeric.value, "autograd_repaired": sum(slopes)}
+            return cut, dict(values)
+    return None
 
 
 def _cause(question: Question, cut: Cut, bits: int, proof: str, evidence: dict[str, object]) -> Cause:
@@ -47,11 +87,18 @@ def _cause(question: Question, cut: Cut, bits: int, proof: str, evidence: dict[s
 class _Search:
     """Looks for the smallest set of cuts whose freezing restores agreement."""
 
-    def __init__(self, question: Question, targets: Sequence[Target], wrong: Comparison, cuts: list[Cut]) -> None:
+    def __init__(
+        self, question: Question, targets: Sequence[Target], wrong: Comparison, cuts: list[Cut], meant: Sequence[Cut]
+    ) -> None:
         self._question, self._targets, self._wrong, self._cuts = question, targets, wrong, cuts
-        keys = frozenset(key for cut in cuts for key in cut.keys)
+        self._meant = [key for cut in meant for key in cut.keys]
+        keys = frozenset([*self._meant, *(key for cut in cuts for key in cut.keys)])
         self._values = question.replays.values(question.listing.number, keys)
         self._tried: dict[frozenset[int], Comparison] = {}
+
+    def meant_suffices(self) -> bool:
+        """Whether the cuts by design, which are always frozen, account for the difference."""
+        return self._explains([])
 
     def smallest(self) -> list[Cut] | None:
         """Each cut alone, then fewer and fewer of all of them."""
@@ -91,7 +138,9 @@ class _Search:
         key = frozenset(chosen)
         if key not in self._tried:
             frozen: dict[Key, Rewrite] = {
-                k: Frozen(self._values[k]) for index in chosen for k in self._cuts[index].keys if k in self._values
+                k: Frozen(self._values[k])
+                for k in (*self._meant, *(k for index in chosen for k in self._cuts[index].keys))
+                if k in self._values
             }
             self._tried[key] = self._question.compare(
                 self._targets, frozen, step=self._wrong.numeric.step, autograd=self._wrong.autograd

@@ -42,6 +42,7 @@ class Operation:
         digest: Figures that change when the output's values do.
         escape: The result is no tensor: values left torch here.
         zeros: The output is zero everywhere.
+        past: The targets behind the memory that it writes into past autograd.
         zero_number: It multiplies by the number 0.
         custom: It is a custom function.
         arguments: Of a custom function: which of its arguments have a gradient.
@@ -63,6 +64,7 @@ class Operation:
     leaf_memory: bool = False
     arguments: tuple[bool, ...] = ()
     zero_number: bool = False
+    past: int = 0
 
 
 @dataclass
@@ -100,6 +102,7 @@ class TapeRecorder:
         self._counts: Counter[tuple[Site, str]] = Counter()
         self._made_by: dict[int, tuple[weakref.ref[Tensor], int]] = {}
         self._leaf_memory: set[int] = set()
+        self._owners: dict[int, int] = {}
         self._gradless: Site | None = None
         self._pause = pause
         self._inside = 0
@@ -186,8 +189,14 @@ class TapeRecorder:
             outputs.append(written)
         escape = not outputs and inputs != [] and result is not None and name not in HOOKS
         reach_out = 0
+        past = 0
+        if written is not None and not written.requires_grad:
+            past = self._owners.get(storage_of(written), 0)
         for output in outputs:
-            reach_out |= self._reach.of(output)
+            reach = self._reach.of(output)
+            reach_out |= reach
+            if reach:
+                self._owners[storage_of(output)] = reach
         self._pause(True)
         try:
             with torch.no_grad():
@@ -214,6 +223,7 @@ class TapeRecorder:
             follows,
             tuple(isinstance(a, Tensor) and a.requires_grad for a in arguments[0]) if isinstance(func, type) else (),
             name in PRODUCTS and any(not isinstance(a, Tensor) and a == 0 for a in arguments[0]),
+            past,
         )
         self.tape.operations.append(operation)
         mark_nodes(outputs, index)

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gradtriage.probe.explain.cuts import moved_operations
 from gradtriage.probe.explain.formulas import Formula, Statement
 from gradtriage.probe.explain.operations import HOOKS
 from gradtriage.probe.explain.question import Cause, Comparison, Question
+from gradtriage.probe.explain.repairs import NoWrite
 from gradtriage.probe.explain.replays import BodyFailed
 from gradtriage.probe.explain.rewrites import NoHook, NumericBackward, OtherBackward, Rewrite
 from gradtriage.probe.explain.sites import Site
@@ -22,6 +24,47 @@ _DIFFERENCES = 1e-4
 # numbers by which a formula is usually wrong
 _USUAL = (-1.0, 2.0, 0.5, 3.0, 1 / 3, 1.5, 2 / 3, 4.0, 0.25, 10.0, 0.1, -2.0, -0.5)
 _MOST_STATEMENTS = 24
+
+
+def surrogate(question: Question, targets: Sequence[Target], wrong: Comparison) -> Site | None:
+    """A custom function that gives a step a slope on purpose: it accounts for the whole difference.
+
+    Its result does not follow its operand (it rounds, compares, fires), and with the true slope, which is zero, autograd
+    and differences agree.
+    """
+    bits = question.bits(targets)
+    moved = moved_operations(question.tape(), question.nudged_tape(targets, wrong.numeric.step))
+    still = {operation.key for index, operation in enumerate(question.tape().operations) if index not in moved}
+    steps = [
+        operations[0]
+        for operations in _suspects(question, bits)
+        if operations[0].custom and all(operation.key in still for operation in operations)
+    ]
+    keys = [o.key for group in _suspects(question, bits) if group[0] in steps for o in group]
+    if not keys:
+        return None
+    slope = _slope(question, targets, dict.fromkeys(keys, NumericBackward()))
+    agree = slope is not None and wrong.numeric.agrees(slope, max(question.tolerance, _DIFFERENCES))
+    return steps[0].key[0] if agree else None
+
+
+def write_causes(question: Question, targets: Sequence[Target], wrong: Comparison) -> list[Cause]:
+    """Writes that changed what autograd holds without its knowledge: without them it is right."""
+    bits = question.bits(targets)
+    groups: dict[Site, list[Operation]] = {}
+    for operation in question.tape().operations:
+        if operation.past & bits:
+            groups.setdefault(operation.key[0], []).append(operation)
+    for site, operations in list(groups.items())[:_MOST_STATEMENTS]:
+        try:
+            comparison = question.compare(targets, {operation.key: NoWrite() for operation in operations})
+        except BodyFailed:
+            continue
+        if comparison.agree and comparison.numeric.conclusive and comparison.numeric.moved:
+            evidence = {"autograd": wrong.autograd, "numeric": wrong.numeric.value}
+            evidence |= {"autograd_unwritten": comparison.autograd, "numeric_unwritten": comparison.numeric.value}
+            return [Cause("inplace", site, operations[0].key[1], question.names(bits), "proven", dict(evidence))]
+    return []
 
 
 def backward_causes(question: Question, targets: Sequence[Target], wrong: Comparison) -> list[Cause]:

@@ -1,0 +1,73 @@
+"""The gradient let through where it was cut, and writes past autograd left out: counterfactuals on the gradient's side."""
+
+# ruff: noqa: ANN401 - operations take and return anything
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from gradtriage.probe.explain.operations import tensors_in
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.cuts import Cut
+    from gradtriage.probe.explain.rewrites import Rewrite, Run
+    from gradtriage.probe.explain.trace import Key, Tape
+
+_LOOKS = frozenset({"detach", "data"})
+
+
+class Repair:
+    """The operations of one line with the gradient let through; one object for all of them, made anew for a replay.
+
+    A detached tensor is the tensor itself, gradients are switched on again, and what comes back into torch with the
+    values of the tensor that left on this line is that tensor.
+    """
+
+    def __init__(self) -> None:
+        self._left: Tensor | None = None
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:
+        """The operation's result, with a gradient."""
+        operands = [tensor for tensor in tensors_in((args, kwargs)) if tensor.requires_grad]
+        if operands:
+            self._left = operands[0]
+        if name in _LOOKS and operands:
+            return operands[0]
+        with torch.enable_grad():
+            result = func(*[_bare(a) for a in args], **kwargs) if operands and name in _ESCAPES else run()
+        left = self._left
+        returned = isinstance(result, Tensor) and not result.requires_grad and left is not None
+        if returned and result.shape == left.shape and bool((result == left.detach()).all()):
+            return left * 1
+        return result
+
+
+_ESCAPES = frozenset({"numpy", "__array__", "item", "tolist", "__float__", "__dlpack__"})
+
+
+def _bare(value: Any) -> Any:
+    return value.detach() if isinstance(value, Tensor) else value
+
+
+def repair_of(cut: Cut, tape: Tape) -> dict[Key, Rewrite]:
+    """The gradient let through on the line of a cut."""
+    repair = Repair()
+    lines = {(cut.site.file, cut.site.line)}
+    together = {operation.key for operation in tape.operations if _line(operation.key) in lines}
+    return dict.fromkeys(together | set(cut.keys), repair)
+
+
+def _line(key: Key) -> tuple[str, int]:
+    return key[0].file, key[0].line
+
+
+class NoWrite:
+    """A write that is not made."""
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """What would be written into, as it was."""
+        return None if name in ("__setitem__", "data=") else args[0]
