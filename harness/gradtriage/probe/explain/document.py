@@ -37,7 +37,7 @@ def diagnosis_document(diagnosis: Diagnosis, nodeid: str, outcome: str, root: Pa
         "reason": diagnosis.reason,
         "loss": None if listing is None else _number(listing.loss),
         "parameters": [_parameter(finding, diagnosis.causes, ids) for finding in diagnosis.findings],
-        "causes": [_cause(cause, ids[id(cause)], root) for cause in diagnosis.causes],
+        "causes": [_cause(cause, ids[id(cause)], root, _unit(diagnosis.findings)) for cause in diagnosis.causes],
         "hypotheses": hypotheses_of(diagnosis),
         "evaluations": diagnosis.evaluations,
         "seconds": {name: round(value, 3) for name, value in diagnosis.seconds.items()},
@@ -68,7 +68,14 @@ def _parameter(finding: Finding, causes: Sequence[Cause], ids: dict[int, str]) -
     }
 
 
-def _cause(cause: Cause, identity: str, root: Path) -> dict[str, Any]:
+def _unit(findings: Sequence[Finding]) -> float:
+    """What the slopes of the evidence are divided by: the scale of the parameter, where it is one scalar alone."""
+    concerned = [finding.target for finding in findings if finding.status not in ("ok", "unknown")]
+    scalar = len(concerned) == 1 and math.prod(concerned[0].shape) == 1
+    return concerned[0].scale if scalar else 1.0
+
+
+def _cause(cause: Cause, identity: str, root: Path, unit: float) -> dict[str, Any]:
     return {
         "id": identity,
         "kind": cause.kind,
@@ -79,18 +86,19 @@ def _cause(cause: Cause, identity: str, root: Path) -> dict[str, Any]:
         "op": cause.op,
         "parameters": cause.targets,
         "proof": cause.proof,
-        "evidence": _shown(cause.evidence, root),
+        "evidence": _shown(cause.evidence, root, unit),
         "fix": fix_of(cause),
     }
 
 
-def _shown(evidence: dict[str, Any], root: Path) -> dict[str, Any]:
+def _shown(evidence: dict[str, Any], root: Path, unit: float) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name, value in evidence.items():
         if isinstance(value, dict):
             shown[name] = {**value, "file": relative(value["file"], root)} if "file" in value else value
         else:
-            shown[name] = _number(value) if isinstance(value, float) else value
+            slope = isinstance(value, float) and name.startswith(("autograd", "numeric"))
+            shown[name] = _number(value / unit) if slope else _number(value) if isinstance(value, float) else value
     return shown
 
 
