@@ -16,6 +16,7 @@ from gradtriage.evidence.scanning import scan_document
 from gradtriage.evidence.stamp import moment
 from gradtriage.model.document import strict_json, to_json
 from gradtriage.model.documents import Criteria, Manifest
+from gradtriage.report.picture import path_picture
 from gradtriage.report.summary import render_summary
 from gradtriage.run.seal import judge_criteria
 from gradtriage.triage.captured import Captured, read_captured
@@ -156,3 +157,6 @@ def _summary_faults(captured: Captured, manifest: Manifest, criteria: Criteria) 
         yield "summary.md: is not the page that the files give"
     elif manifest.stamp not in page:
         yield "summary.md: does not name its stamp"
+    picture = path_picture(captured.diagnosis) if captured.diagnosis else None
+    if ours and picture is not None and (captured.folder / "path.svg").read_text(encoding="utf-8") != picture:
+        yield "path.svg: is not the picture that the diagnosis gives"

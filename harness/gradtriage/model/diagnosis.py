@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from gradtriage.model.document import Document, Integer, Number, Part, Text
+from gradtriage.model.document import Document, Flag, Integer, Number, Part, Text
 from gradtriage.model.documents import Where
 
 Verdict = Literal[
@@ -83,6 +83,16 @@ class DiagnosedHypothesis(Part):
     evidence: Any
 
 
+class PathStep(Part):
+    """An operation on the way from a parameter to the loss; the gradient is lost at the broken one."""
+
+    op: Text
+    file: Text
+    line: Integer
+    source: Text = ""
+    broken: Flag = False
+
+
 class DiagnosisDocument(Document):
     """The diagnosis of the first unhealthy gradient computation of a test."""
 
@@ -99,3 +109,4 @@ class DiagnosisDocument(Document):
     seconds: dict[str, Number | None]
     reason: Text = ""
     where: Where | None = None
+    path: list[PathStep] = Field(default_factory=list)

@@ -52,7 +52,7 @@ def render_summary(captured: Captured, judgement: Judgement, criteria: Criteria)
         seen={"start": captured.saw_start, "end": captured.saw_end},
         diagnosis=captured.diagnosis,
         pin_changes=lasting_pin_changes(captured),
-        artifacts=_artifacts(),
+        artifacts=_artifacts(captured),
     )
     return re.sub(r"\n{3,}", "\n\n", page).rstrip() + "\n"
 
@@ -185,8 +185,16 @@ def _phase_command(plan: str, phase: str) -> str:
     return markdown.inline_code(f"gradtriage run {shlex.quote(plan)} --phase {phase}")
 
 
-def _artifacts() -> list[tuple[str, str]]:
+def _artifacts(captured: Captured) -> list[tuple[str, str]]:
+    asked = []
+    if captured.diagnosis is not None:
+        asked.append(("diagnosis.json", "why the gradients are what they are"))
+    if captured.diagnosis is not None and captured.diagnosis.path and captured.diagnosis.causes:
+        asked.append(("path.svg", "the way from a parameter to the loss"))
+    if captured.scan is not None:
+        asked.append(("scan.json", "what the gradient checks prove"))
     return [
+        *asked,
         ("command.txt", "the run in one line, to be pasted at the project's root"),
         ("pytest.log", "what pytest printed"),
         ("pytest.xml", "JUnit XML"),

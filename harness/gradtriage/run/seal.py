@@ -32,6 +32,7 @@ from gradtriage.evidence.scanning import scan_document
 from gradtriage.model.diagnosis import DiagnosisDocument
 from gradtriage.model.document import to_json
 from gradtriage.model.documents import Criteria, CriterionResult, Ending, FileEntry, Manifest, TaskDocument
+from gradtriage.report.picture import path_picture
 from gradtriage.report.summary import count_sections, render_summary
 from gradtriage.run import tree
 from gradtriage.triage.captured import Captured, read_captured
@@ -112,8 +113,10 @@ def _write_diagnosis(folder: Path, events: list[dict[str, Any]]) -> None:
     document = told_diagnosis(events)
     if document is not None:
         text = to_json(document)
-        DiagnosisDocument.parse(text, "diagnosis.json")
+        picture = path_picture(DiagnosisDocument.parse(text, "diagnosis.json"))
         write_whole(folder / "diagnosis.json", text)
+        if picture is not None:
+            write_whole(folder / "path.svg", picture)
 
 
 def _write_scan(folder: Path, events: list[dict[str, Any]]) -> None:

@@ -39,6 +39,16 @@ def diagnosis_document(diagnosis: Diagnosis, nodeid: str, outcome: str, root: Pa
         "parameters": [_parameter(finding, diagnosis.causes, ids) for finding in diagnosis.findings],
         "causes": [_cause(cause, ids[id(cause)], root, _unit(diagnosis.findings)) for cause in diagnosis.causes],
         "hypotheses": hypotheses_of(diagnosis),
+        "path": [
+            {
+                "op": step.op,
+                "file": relative(step.site.file, root),
+                "line": step.site.line,
+                "source": step.site.source,
+                "broken": step.broken,
+            }
+            for step in diagnosis.path
+        ],
         "evaluations": diagnosis.evaluations,
         "seconds": {name: round(value, 3) for name, value in diagnosis.seconds.items()},
     }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from gradtriage.probe.explain.children import ChildFailedError
 from gradtriage.probe.explain.deaths import zero_causes
 from gradtriage.probe.explain.nonfinite import nonfinite_causes
+from gradtriage.probe.explain.path import Step, path_of
 from gradtriage.probe.explain.question import Cause, Comparison, Question
 from gradtriage.probe.explain.replays import BodyFailed, Listing, Replays, Target
 from gradtriage.probe.explain.severed import find_severance
@@ -52,6 +53,7 @@ class Diagnosis:
     findings: list[Finding] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     reason: str = ""
+    path: list[Step] = field(default_factory=list)
     evaluations: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -105,13 +107,16 @@ def _as_listed(listing: Listing) -> list[Finding]:
 
 
 def _first_unhealthy(replays: Replays, listings: Sequence[Listing]) -> Diagnosis:
-    """Computations with missing, zero or non-finite gradients come first, then the others in order."""
-    suspicious = [listing for listing in listings if any(t.status != "ok" for t in listing.targets)]
-    ordered = [*suspicious, *(listing for listing in listings if listing not in suspicious)][:MOST_CALLS]
+    """The first few computations in order, then those with missing, zero or non-finite gradients among the rest."""
+    first, rest = listings[:MOST_CALLS], listings[MOST_CALLS:]
+    suspicious = [listing for listing in rest if any(t.status != "ok" for t in listing.targets)]
     diagnoses = []
-    for listing in ordered:
+    for listing in [*first, *suspicious[:MOST_CALLS]]:
         try:
-            diagnosis = _diagnose(Question(replays, listing))
+            question = Question(replays, listing)
+            diagnosis = _diagnose(question)
+            if diagnosis.causes:
+                diagnosis.path = path_of(question.tape(), diagnosis.causes[0])
         except (BodyFailed, ChildFailedError) as error:
             diagnosis = Diagnosis("unknown", listing, _as_listed(listing), reason=str(error))
         if diagnosis.verdict not in ("healthy", "unknown"):

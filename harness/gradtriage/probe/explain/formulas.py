@@ -36,6 +36,26 @@ class Statement:
     element: int | None
     plain: bool
     factors: tuple[float, ...]
+    starred: bool = False
+
+    def returned(self, elements: set[int]) -> bool:
+        """Whether it is one of these elements of what is returned, or holds one of them."""
+        assert self.element is not None  # noqa: S101 - asked of returned ones only
+        return self.element in elements or (self.starred and any(element > self.element for element in elements))
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A small change of a statement.
+
+    Attributes:
+        position: Of the variable, among those that it reads, that another takes the place of; None to multiply.
+        by: The other variable, or the number or variable that the value is multiplied by.
+    """
+
+    statement: Statement
+    position: int | None
+    by: float | str
 
 
 class Formula:
@@ -56,7 +76,7 @@ class Formula:
         wanted: set[str] = set()
         found: list[Statement] = []
         for statement in reversed(self.statements):
-            mine = statement.element in elements if statement.element is not None else statement.target in wanted
+            mine = statement.returned(elements) if statement.element is not None else statement.target in wanted
             if mine:
                 found.append(statement)
                 wanted |= statement.names
@@ -72,25 +92,52 @@ class Formula:
         names = names[2:] if names and names[0] == "cls" else names[1:]
         return frozenset([*names, *([arguments.vararg.arg] if arguments.vararg else [])])
 
-    def scaled(
-        self, statement: Statement, factor: float, function: Callable[..., Any]
-    ) -> Callable[..., Any] | None:
-        """The backward with one statement's value multiplied by a number; None where it cannot be compiled."""
+    def edits(self, statement: Statement) -> list[Edit]:
+        """Small changes of a statement that use what is at hand: another variable, or one more factor."""
+        if self.node is None:
+            return []
+        at_hand = sorted(_bound_before(self.node, statement.line) | self.gradients)
+        value = _values(self.node)[statement.number][0]
+        read = [node.id for node in ast.walk(value) if isinstance(node, ast.Name)]
+        others = [
+            Edit(statement, position, name)
+            for position, own in enumerate(read)
+            if own in at_hand
+            for name in at_hand
+            if name not in (own, statement.target)
+        ]
+        return others + [Edit(statement, None, name) for name in at_hand if name != statement.target]
+
+    def edited(self, edit: Edit, function: Callable[..., Any]) -> Callable[..., Any] | None:
+        """The backward with one statement changed; None where it cannot be compiled."""
         if self.node is None:
             return None
         node = copy.deepcopy(self.node)
         node.decorator_list = []
-        value = _values(node)[statement.number][0]
-        _replace(node, value, ast.BinOp(ast.Constant(factor), ast.Mult(), value))
-        code = compile(ast.fix_missing_locations(ast.Module([node], [])), self.site.file, "exec")
+        value = _values(node)[edit.statement.number][0]
+        if edit.position is not None:
+            names = [name for name in ast.walk(value) if isinstance(name, ast.Name)]
+            names[edit.position].id = str(edit.by)
+        else:
+            by: ast.expr = ast.Name(edit.by, ast.Load()) if isinstance(edit.by, str) else ast.Constant(edit.by)
+            _replace(node, value, ast.BinOp(by, ast.Mult(), value))
         plain = getattr(function, "__func__", function)
-        free = getattr(plain, "__code__", None)
-        if free is None or free.co_freevars:
+        written = getattr(plain, "__code__", None)
+        if written is None or written.co_freevars:
             return None
-        names: dict[str, Any] = {}
-        exec(code, plain.__globals__, names)  # noqa: S102 - the code under test itself, one number added
-        changed: Callable[..., Any] = names[node.name]
+        code = compile(ast.fix_missing_locations(ast.Module([node], [])), self.site.file, "exec")
+        names_made: dict[str, Any] = {}
+        exec(code, plain.__globals__, names_made)  # noqa: S102 - the code under test itself, one name or number changed
+        changed: Callable[..., Any] = names_made[node.name]
         return functools.partial(changed, function.__self__) if hasattr(function, "__self__") else changed
+
+
+def _bound_before(function: FunctionNode, line: int) -> set[str]:
+    return {
+        name.id
+        for name in ast.walk(function)
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store) and name.lineno < line
+    }
 
 
 @functools.lru_cache(maxsize=256)
@@ -124,8 +171,10 @@ def _values(function: FunctionNode) -> list[tuple[ast.expr, str, int | None]]:
 
 def _statement(number: int, value: ast.expr, target: str, element: int | None) -> Statement:
     names = frozenset(node.id for node in ast.walk(value) if isinstance(node, ast.Name))
-    plain = isinstance(value, (ast.Name, ast.Constant))
-    return Statement(value.lineno, number, names, target, element, plain, tuple(_factors(value)))
+    starred = isinstance(value, ast.Starred)
+    inner = value.value if isinstance(value, ast.Starred) else value
+    plain = isinstance(inner, (ast.Name, ast.Constant)) or (isinstance(inner, (ast.Tuple, ast.List)) and not inner.elts)
+    return Statement(value.lineno, number, names, target, element, plain, tuple(_factors(value)), starred)
 
 
 def _factors(value: ast.expr) -> list[float]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -112,7 +113,10 @@ class FindSingular:
         """The operation's own result."""
         for index, operand in enumerate(args):
             if isinstance(operand, Tensor) and operand.is_floating_point() and operand.requires_grad:
-                mask = _singular(func, args, kwargs, index)
+                try:
+                    mask = _singular(func, args, kwargs, index)
+                except RuntimeError:  # its backward needs more than this operand
+                    continue
                 if bool(mask.any()):
                     self.found[index] = mask
         return run()
@@ -200,9 +204,11 @@ class _Numeric(torch.autograd.Function):
     def forward(
         ctx: Any, forward: Callable[..., list[Tensor]], numeric: list[bool], *operands: Tensor
     ) -> tuple[Tensor, ...]:
-        ctx.function, ctx.operands, ctx.numeric = forward, [operand.detach() for operand in operands], numeric
+        ctx.function, ctx.numeric = forward, numeric
+        ctx.operands = [operand.detach().clone() for operand in operands]
+        ctx.shared = [operand.data for operand in operands]  # its changes are not counted
         with torch.no_grad():
-            return tuple(output.detach().clone() for output in forward(*ctx.operands))
+            return tuple(output.detach().clone() for output in forward(*operands))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -210,10 +216,14 @@ class _Numeric(torch.autograd.Function):
         found: list[Tensor | None] = [None, None]
         with torch.no_grad():
             for position, operand in enumerate(ctx.operands):
-                by_differences = ctx.numeric[position]
-                found.append(
-                    _product(ctx.function, ctx.operands, position, operand, gradients) if by_differences else own[position]
-                )
+                shared = ctx.shared[position]
+                if not ctx.numeric[position]:
+                    found.append(own[position])
+                elif 0 in shared.stride() or not torch.equal(shared, operand):
+                    found.append(_product(ctx.function, ctx.operands, position, operand.clone(), gradients))
+                else:
+                    # in its own memory, which a function that the operation was handed may read as well
+                    found.append(_product(ctx.function, ctx.shared, position, shared, gradients))
         return tuple(found)
 
 
@@ -252,21 +262,24 @@ class OtherBackward:
 
 def _product(
     function: Callable[..., list[Tensor]],
-    operands: list[Tensor],
+    operands: Sequence[Tensor],
     position: int,
     operand: Tensor,
     gradients: Sequence[Tensor | None],
 ) -> Tensor:
-    product = torch.zeros_like(operand).reshape(-1)
-    flat = operand.reshape(-1)
-    for entry in range(flat.numel()):
-        step = (1e-6 if operand.dtype == torch.float64 else 1e-3) * max(1.0, abs(float(flat[entry])))
+    """The gradient of one operand by differences: its entries are moved in `operand`'s memory and put back."""
+    product = torch.zeros(operand.shape, dtype=operand.dtype)
+    relative = 1e-6 if operand.dtype == torch.float64 else 1e-3
+    filled = [*operands[:position], operand, *operands[position + 1 :]]
+    for entry in itertools.product(*map(range, operand.shape)):
+        value = float(operand[entry])
+        step = relative * max(1.0, abs(value))
         sides = []
-        for sign in (1, -1):
-            shifted = flat.clone()
-            shifted[entry] += sign * step
-            sides.append(function(*operands[:position], shifted.reshape(operand.shape), *operands[position + 1 :]))
+        for moved in (value + step, value - step):
+            operand[entry] = moved
+            sides.append([output.detach().clone() for output in function(*filled)])
+        operand[entry] = value
         for plus, minus, gradient in zip(sides[0], sides[1], gradients, strict=True):
             if gradient is not None and plus.is_floating_point():
                 product[entry] += ((plus - minus) * gradient).sum() / (2 * step)
-    return product.reshape(operand.shape)
+    return product

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.cuts import moved_operations
-from gradtriage.probe.explain.formulas import Formula, Statement
+from gradtriage.probe.explain.formulas import Edit, Formula, Statement
 from gradtriage.probe.explain.operations import HOOKS
 from gradtriage.probe.explain.question import Cause, Comparison, Question
 from gradtriage.probe.explain.repairs import NoWrite
@@ -24,6 +24,7 @@ _DIFFERENCES = 1e-4
 # numbers by which a formula is usually wrong
 _USUAL = (-1.0, 2.0, 0.5, 3.0, 1 / 3, 1.5, 2 / 3, 4.0, 0.25, 10.0, 0.1, -2.0, -0.5)
 _MOST_STATEMENTS = 24
+_MOST_EDITS = 48
 
 
 def surrogate(question: Question, targets: Sequence[Target], wrong: Comparison) -> Site | None:
@@ -131,10 +132,10 @@ class _Localisation:
         if not any(statement.names & self._formula.gradients for statement in candidates):
             evidence["ignores"] = "the gradient that comes in"
             return self._at(computing[-1]), evidence
-        mended = self._mended_by_a_number(computing)
+        mended = self._mended_by_a_number(computing) or self._mended_by_a_variable(computing)
         if mended:
-            statement, factor = mended
-            return self._at(statement), {**evidence, "mended_by_factor": factor}
+            statement, by = mended
+            return self._at(statement), {**evidence, "mended_by": by}
         return self._at(computing[-1]), evidence
 
     def _at(self, statement: Statement) -> Site:
@@ -157,7 +158,7 @@ class _Localisation:
     def _tolerance(self) -> float:
         return max(self._question.tolerance, _DIFFERENCES)
 
-    def _mended_by_a_number(self, candidates: Sequence[Statement]) -> tuple[Statement, float] | None:
+    def _mended_by_a_number(self, candidates: Sequence[Statement]) -> tuple[Statement, float | str] | None:
         """The statement whose value, times a usual number, mends the gradient along two directions.
 
         Several of a chain can do it; then one in which this number is written, else the last.
@@ -173,21 +174,33 @@ class _Localisation:
         return max(written or found, key=lambda entry: (entry[0].element is None, entry[0].number))
 
     def _factor(self, statement: Statement) -> float | None:
-        none = self._with(statement, 0.0, self._targets)
+        none = self._with(Edit(statement, None, 0.0), self._targets)
         if none is None or _is(none, self._wrong.autograd):
             return None
         # the numeric derivative is right: the number follows, if the gradient depends on the value in a linear way
         wanted = (self._wrong.numeric.value - none) / (self._wrong.autograd - none)
         numbers = (*_USUAL, *(1 / factor for factor in statement.factors))
         factor = next((number for number in numbers if _is(number, wanted)), None)
-        if factor is None:
-            return None
-        others, numeric = self._second_direction()
-        slope = self._with(statement, factor, others)
-        return factor if slope is not None and abs(slope - numeric) <= 1e-3 * max(abs(slope), abs(numeric)) else None
+        return factor if factor is not None and self._holds_elsewhere(Edit(statement, None, factor)) else None
 
-    def _with(self, statement: Statement, factor: float, targets: Sequence[Target]) -> float | None:
-        other = OtherBackward(functools.partial(self._formula.scaled, statement, factor))
+    def _mended_by_a_variable(self, candidates: Sequence[Statement]) -> tuple[Statement, float | str] | None:
+        """The last statement that is right with another variable in it, or with one more factor."""
+        edits = [edit for statement in reversed(candidates) for edit in self._formula.edits(statement)]
+        edits.sort(key=lambda edit: edit.position is None)
+        for edit in edits[:_MOST_EDITS]:
+            slope = self._with(edit, self._targets)
+            if slope is not None and self._wrong.numeric.agrees(slope, self._tolerance) and self._holds_elsewhere(edit):
+                return edit.statement, edit.by
+        return None
+
+    def _holds_elsewhere(self, edit: Edit) -> bool:
+        """Whether the changed formula is right along a second direction, too."""
+        others, numeric = self._second_direction()
+        slope = self._with(edit, others)
+        return slope is not None and abs(slope - numeric) <= 1e-3 * max(abs(slope), abs(numeric))
+
+    def _with(self, edit: Edit, targets: Sequence[Target]) -> float | None:
+        other = OtherBackward(functools.partial(self._formula.edited, edit))
         return _slope(self._question, targets, {call.key: other for call in self._calls})
 
     def _second_direction(self) -> tuple[list[Target], float]:
