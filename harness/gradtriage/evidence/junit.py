@@ -131,7 +131,7 @@ def rebuild_junit(events: Iterable[dict[str, Any]], reason: str) -> str:
                 "done": True,
             }
     suite = TestSuite("pytest")
-    suite.add_property(REBUILT, _xml_text(reason))
+    suite.add_property(REBUILT, xml_text(reason))
     suite.add_testcases([_rebuilt_case(nodeid, entry) for nodeid, entry in outcomes.items()])
     suite.time = round((last or 0) - (first or 0), 3)
     xml = JUnitXml("pytest tests")
@@ -153,9 +153,9 @@ def _add_phase(entry: dict[str, Any], event: dict[str, Any]) -> None:
 
 
 def _rebuilt_case(nodeid: str, entry: dict[str, Any]) -> TestCase:
-    classname, name = junit_address(_xml_text(nodeid))
+    classname, name = junit_address(xml_text(nodeid))
     case = TestCase(name, classname, round(entry["seconds"], 3))
-    message = _xml_text(entry["message"])
+    message = xml_text(entry["message"])
     if not entry.get("done"):
         case.result = [Error("in flight: the process ended during this test", "in-flight")]
     elif entry["outcome"] == "failed":
@@ -177,8 +177,11 @@ def junit_address(nodeid: str) -> tuple[str, str]:
     return ".".join([module, *classes[:-1]]), classes[-1] + bracket + parameters
 
 
-def _xml_text(text: str) -> str:
+def xml_text(text: str) -> str:
     """Without the control characters that XML 1.0 cannot hold."""
     return "".join(
-        c if c in "\t\n\r" or " " <= c < "\ud800" or c >= "\ue000" else "\N{REPLACEMENT CHARACTER}" for c in text
+        c
+        if c in "\t\n\r" or " " <= c < "\ud800" or "\ue000" <= c < "\ufffe" or c > "\uffff"
+        else "\N{REPLACEMENT CHARACTER}"
+        for c in text
     )

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
+from gradtriage.evidence.junit import xml_text
 from gradtriage.model.diagnosis import DiagnosisDocument, PathStep
+from gradtriage.triage.wording import one_line
 
 _WIDTH, _ROW, _BOX, _TOP = 760, 58, 40, 16
 _MOST_AROUND = 4
@@ -71,4 +73,5 @@ def _drawn(index: int, row: _Row, rows: Sequence[_Row], kind: str) -> Iterator[s
 
 
 def _cut(text: str, most: int) -> str:
+    text = xml_text(one_line(text))
     return text if len(text) <= most else text[: most - 1] + "…"
