@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gradbragg.cli import main
+from gradbragg.flags.table import FLAGS
+from gradbragg.simulation.simulator import Simulator
 
 SMALL = ["-cell", "100", "-default_F", "100", "-N", "5", "-detpixels", "16", "-oversample", "1"]
 
@@ -103,6 +105,7 @@ def test_many_runs_in_one_process_are_independent():
         ([*SMALL, "-intfile", "a", "-noisefile", "a"], 2, "-intfile and -noisefile both name a"),
         ([*SMALL, "-printout_pixel", "16", "0"], 2, "-printout_pixel 16 0 is not on a detector of 16 x 16"),
         ([*SMALL, "-fluence", "1e300", "-N", "100000"], 1, "are not finite"),
+        ([*SMALL[:-2], "-lambda", "1e-200"], 2, "subpixels would be needed along each edge"),
         ([*SMALL, "-beam_vector", "0", "0", "0"], 2, "direction is 0 0 0; a direction is needed"),
     ],
 )
@@ -113,6 +116,20 @@ def test_an_error_is_one_line_and_a_code(argv, code, message, capsys):
     assert re.search(message, err)
     assert err.startswith("gradbragg: error: ")
     assert err.count("\n") == 1
+
+
+def test_a_lack_of_memory_is_an_error_of_one_line(monkeypatch, capsys):
+    def fail(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(Simulator, "run", fail)
+    assert main(SMALL) == 1
+    assert "there is not enough memory" in capsys.readouterr().err
+
+
+def test_a_region_without_pixels_is_blank_in_compat():
+    assert main([*SMALL, "--compat", "-roi", "0", "0", "1000", "0"]) == 0
+    assert not np.fromfile("floatimage.bin", np.float32).any()
 
 
 def test_debug_shows_where_an_error_came_from(capsys):
@@ -142,38 +159,48 @@ def test_the_module_runs_as_a_command():
     assert "max_I" in done.stdout
 
 
-NUMBER = st.one_of(st.floats(-10, 200), st.sampled_from([0.0, -1.0, 90.0, 1e-3, 1e6])).map(lambda x: f"{x:.6g}")
-COUNT = st.integers(-2, 4).map(str)
-NUMBER_FLAGS = """
-    -lambda -distance -close_distance -pixel -phi -osc -phistep -mosaic -polar -twotheta -detector_rotx -fudge -dmin
-    -water -flux -exposure -beamsize -Xbeam -ORGX -detector_thick -detector_abs -dispersion -divergence -hdivrange
-    -hdivstep -samplesize -default_F -detsize
-"""
-COUNT_FLAGS = "-N -Na -phisteps -mosaic_domains -mosaic_seed -oversample -dispsteps -hdivsteps -detector_thicksteps"
-SWITCHES = """
-    -xds -adxv -dials -denzo -round_xtal -gauss_xtal -tophat_spots -nopolar -point_pixel -curved_det -oversample_omega
-    -oversample_thick -square_div -interpolate
-"""
-VECTOR_FLAGS = "-beam_vector -fdet_vector -odet_vector -misset"
-PIECES = st.one_of(
-    st.tuples(st.sampled_from(NUMBER_FLAGS.split()), NUMBER),
-    st.tuples(st.sampled_from(COUNT_FLAGS.split()), COUNT),
-    st.tuples(st.sampled_from(SWITCHES.split())),
-    st.tuples(st.sampled_from(VECTOR_FLAGS.split()), NUMBER, NUMBER, NUMBER),
+NUMBER = st.one_of(st.floats(-10, 200), st.sampled_from([0.0, -1.0, 90.0, 180.0, 1e-3, 1e6, 1e-30, 1e30])).map(
+    lambda x: f"{x:.6g}"
 )
+COUNT = st.one_of(st.integers(-2, 4), st.sampled_from([1000, -(2**31), 2**40])).map(str)
+DRAWN_ELSEWHERE = ("-detpixels", "-floatfile", "--compat", "--device", "--debug", "--help", "--version")
+WRITTEN = {"-intfile": "i.img", "-noisefile": "n.img", "-pgmfile": "p.pgm", "--png": "p.png", "--nexus": "x.nxs"}
+WORDS = {"-pivot": ("sample", "beam", "x"), "--dtype": ("float64", "float16"), "--precision": ("single", "mixed")}
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def piece_of(flag):
+    """What a flag can be given with, sense or nonsense."""
+    if flag.name in WRITTEN:
+        values = [st.just(WRITTEN[flag.name])]
+    elif flag.kind == "file":
+        values = [st.sampled_from(["nowhere", "junk", "junk.bin"])]
+    elif flag.kind == "word":
+        values = [st.sampled_from(WORDS.get(flag.name, ("x",)))]
+    else:
+        values = [COUNT if flag.kind == "count" else NUMBER] * flag.args
+    return st.tuples(st.just(flag.name), *values)
+
+
+PIECES = st.one_of(*(piece_of(flag) for flag in FLAGS if flag.name not in DRAWN_ELSEWHERE))
+TOO_MUCH = {"-samplesize", "-sample_thick", "-sample_width", "-sample_height", "-phistep", "-hdivstep", "-vdivstep"}
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pieces=st.lists(PIECES, max_size=6), compat=st.booleans())
 def test_a_line_gives_a_finite_image_or_an_error_and_never_a_traceback(pieces, compat):
+    Path("junk").write_text("hello world\n1 2 three\n")
+    Path("junk.bin").write_bytes(bytes(range(256)))
     # small enough to be quick whatever is drawn
     argv = ["-cell", "50", "-default_F", "10", *(word for piece in pieces for word in piece)]
     argv += ["-detpixels", "3", *(["--compat"] if compat else []), "-floatfile", "out.bin"]
-    sizes = {"-samplesize", "-phistep", "-hdivstep"} & set(argv)
-    if sizes or "-oversample" not in argv:
+    if TOO_MUCH & set(argv) or "-oversample" not in argv or "1000" in argv:
         argv += ["-oversample", "1"]
+    if "1000" in argv:
+        argv += ["-mosaic_domains", "2", "-phisteps", "2", "-dispsteps", "2", "-divsteps", "2", "-thicksteps", "2"]
+        argv += ["-hdivsteps", "2", "-vdivsteps", "2"]
 
     code = main(argv)
 
+    assert code in ((0, 9) if compat else (0, 1, 2))
     if code == 0:
         assert np.isfinite(np.fromfile("out.bin", np.float32)).all()

@@ -77,6 +77,11 @@ def _simulate(argv: Sequence[str]) -> Finished:
     try:
         with torch.no_grad():
             image = simulator.run(bar)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        text = "there is not enough memory for so many samples or pixels; give fewer, or a smaller --block-steps"
+        raise GradBraggError(text) from error
     finally:
         bar.close()
     finite = torch.isfinite(image.to(torch.float32))  # as the raw file will hold it

@@ -48,8 +48,13 @@ def _completed(steps: int | None, full: float | None, step: float | None, nomina
             return SINGLE
         return Sampling(steps, nominal, nominal / steps)
     if steps is None:
-        return Sampling(2, full, None) if step is None else Sampling(math.ceil(full / step), full, step)
+        return Sampling(2, full, None) if step is None else Sampling(_ratio(full, step), full, step)
     return Sampling(max(steps, 2), full, None) if step is None else Sampling(steps, full, step)
+
+
+def _ratio(full: float, step: float) -> int:
+    """``ceil(full/step)``; what is beyond all use stays a whole number, for the configuration to refuse."""
+    return math.ceil(min(full / step, 1e18))
 
 
 def _collapsed(found: Sampling) -> Sampling:
@@ -87,7 +92,7 @@ def phi_steps(steps: float | None, osc: float | None, step: float | None) -> Phi
             return PhiSteps(2, step, step) if positive and step is not None else PhiSteps(1, 0.0, None)
         if not positive or step is None:
             return PhiSteps(2, osc, None)
-        return PhiSteps(max(math.ceil(osc / step), 1), osc, step)
+        return PhiSteps(max(_ratio(osc, step), 1), osc, step)
     if osc is None:
         return PhiSteps(2, step, step) if positive and step is not None else PhiSteps(count, 1.0, None)
     return PhiSteps(count, osc, None if step is None or step < 0 else step)

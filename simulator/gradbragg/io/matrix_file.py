@@ -28,13 +28,17 @@ def read_matrix(path: str | Path) -> Tensor:
     Raises:
         FileError: The file cannot be read, does not begin with nine numbers, or spans no volume.
     """
-    words = read_text(path).split()[:9]
-    try:
-        numbers = [float(word) for word in words]
-    except ValueError:
-        raise FileError(path, f"does not begin with nine numbers: {' '.join(words)[:60]!r}") from None
+    numbers: list[float] = []
+    line = 1
+    for line, text in enumerate(read_text(path).splitlines(), start=1):
+        try:
+            numbers += [float(word) for word in text.split()[: 9 - len(numbers)]]
+        except ValueError:
+            raise FileError(path, f"{text.strip()[:60]!r}: nine numbers are needed first", line) from None
+        if len(numbers) == 9:
+            break
     if len(numbers) < 9 or not all(math.isfinite(number) for number in numbers):
-        raise FileError(path, f"nine finite numbers are needed, {len(numbers)} are there")
+        raise FileError(path, f"nine finite numbers are needed, {len(numbers)} are there", line)
     matrix = torch.tensor(numbers, dtype=torch.float64).reshape(3, 3)
     if torch.linalg.det(matrix) == 0:
         raise FileError(path, "the matrix spans no volume")

@@ -235,6 +235,8 @@ class DetectorConfig:
         check_positive(self, "n_fast", "n_slow", "pixel_size_mm", "thickness_steps", "attenuation_um")
         check_not_negative(self, "thickness_um")
         check_directions(self, "fast_axis", "slow_axis", "twotheta_axis")
+        if self.thickness_steps is not None:
+            check_product(self, "thickness_steps")
         if self.n_fast * self.n_slow > MAX_PIXELS:
             raise ConfigError(f"{self.n_fast} x {self.n_slow} pixels are more than {MAX_PIXELS}")
         if self.convention not in CONVENTIONS:

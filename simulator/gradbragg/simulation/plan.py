@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gradbragg.errors import ConfigError
+from gradbragg.models.run_config import MAX_OVERSAMPLE
 from gradbragg.simulation.transforms import function_transform_active
 from gradbragg.units import TensorKind, plain_number
 
@@ -78,11 +79,17 @@ def recommended_oversample(crystal: CrystalState, geometry: DetectorGeometry, wa
     """Subpixels that resolve the fringes: ``ceil(3 max(N |a|) pixel/(lambda distance))``, at least 1.
 
     A count, so the values are read without their gradients.
+
+    Raises:
+        ConfigError: So many are needed that no computer could work through them.
     """
     edges = torch.linalg.vector_norm(crystal.unrotated.detach(), dim=-1) * crystal.cells.detach()
     pixel, distance = plain_number(geometry.pixel_size), plain_number(geometry.distance)
     fringe = plain_number(wavelength) * distance / plain_number(edges.max())
     wanted = math.ceil(_SAMPLES_A_FRINGE * pixel / fringe) if fringe != 0 and math.isfinite(fringe) else 1
+    if wanted > MAX_OVERSAMPLE:
+        text = f"{wanted:.3g} subpixels would be needed along each edge, more than {MAX_OVERSAMPLE}"
+        raise ConfigError(f"{text}; check crystal size, pixel, wavelength and distance, or set the oversampling")
     return max(wanted, 1)
 
 

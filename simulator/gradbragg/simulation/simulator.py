@@ -173,6 +173,8 @@ class Simulator:
         no means for that.)
         """
         run = self.run_config
+        if pixels.shape[0] == 0:
+            return torch.zeros(0, dtype=run.image_kind.dtype, device=pixels.device)
         scene = self.scene(pixels)
         compute = reference_pixels if run.rules.factors_once_a_pixel else physical_pixels
         blocks = torch.split(pixels, max(1, run.block_steps // scene.plan.steps))

@@ -95,7 +95,7 @@ def test_a_matrix_is_nine_numbers(write):
 
 BAD_MATRICES = {
     "short": ("1 2 3", "nine finite"),
-    "words": ("a b c d e f g h i", "nine numbers"),
+    "words": ("1 2 3\n4 five 6\n7 8 9", "file:2: .4 five 6.: nine numbers are needed"),
     "flat": ("1 " * 9, "no volume"),
 }
 
