@@ -26,7 +26,9 @@ def roma_quaternions():
 
     def f(q, p):
         product = roma.quat_product(roma.quat_normalize(q), roma.quat_normalize(p))
-        return (roma.unitquat_to_rotvec(product) ** 3).sum() + roma.quat_action(product, _rand(4, 3, seed=2)).pow(3).sum()
+        return (roma.unitquat_to_rotvec(product) ** 3).sum() + roma.quat_action(product, _rand(4, 3, seed=2)).pow(
+            3
+        ).sum()
 
     return f, {"q": _rand(4, 4, seed=1), "p": _rand(4, 4, seed=3)}, "roma"
 
@@ -83,7 +85,9 @@ def cde_linear():
 
     def f(x):
         path = torchcde.LinearInterpolation(torchcde.linear_interpolation_coeffs(x))
-        return (path.evaluate(torch.tensor(1.6, dtype=F64)) ** 3).sum() + path.derivative(torch.tensor(2.2, dtype=F64)).sin().sum()
+        return (path.evaluate(torch.tensor(1.6, dtype=F64)) ** 3).sum() + path.derivative(
+            torch.tensor(2.2, dtype=F64)
+        ).sin().sum()
 
     return f, {"x": _rand(2, 5, 3, seed=12)}, "torchcde"
 
@@ -104,7 +108,15 @@ def cde_solve():
     def f(x, w):
         path = torchcde.CubicSpline(torchcde.natural_cubic_coeffs(x))
         field = lambda t, z: (z @ w).tanh().view(2, 3, 2)  # noqa: E731
-        z = torchcde.cdeint(X=path, func=field, z0=torch.ones(2, 3, dtype=F64), t=path.interval, method="rk4", adjoint=False, options={"step_size": 1.0})
+        z = torchcde.cdeint(
+            X=path,
+            func=field,
+            z0=torch.ones(2, 3, dtype=F64),
+            t=path.interval,
+            method="rk4",
+            adjoint=False,
+            options={"step_size": 1.0},
+        )
         return z[:, -1].pow(2).sum()
 
     return f, {"x": _rand(2, 4, 2, seed=14), "w": _rand(3, 6, seed=15) * 0.3}, "torchcde"
@@ -118,7 +130,11 @@ def zuko_spline():
         y, ladj = t.call_and_ladj(x)
         return (y**2).sum() + ladj.sum() + t.inv(y * 0.9).sin().sum()
 
-    return f, {"w": _rand(5, 8, seed=17), "h": _rand(5, 8, seed=18), "d": _rand(5, 7, seed=19), "x": _rand(5, seed=20)}, "zuko"
+    return (
+        f,
+        {"w": _rand(5, 8, seed=17), "h": _rand(5, 8, seed=18), "d": _rand(5, 7, seed=19), "x": _rand(5, seed=20)},
+        "zuko",
+    )
 
 
 def zuko_sos():
@@ -151,7 +167,11 @@ def zuko_mixture():
     def f(m, s, l, x):
         return -Mixture(Normal(m, s.exp()), l).log_prob(x).sum()
 
-    return f, {"m": _rand(4, seed=26), "s": _rand(4, seed=27) * 0.3, "l": _rand(4, seed=28), "x": _rand(7, seed=29)}, "zuko"
+    return (
+        f,
+        {"m": _rand(4, seed=26), "s": _rand(4, seed=27) * 0.3, "l": _rand(4, seed=28), "x": _rand(7, seed=29)},
+        "zuko",
+    )
 
 
 def zuko_flow():
@@ -207,7 +227,11 @@ def pyro_stable():
             + SkewLogistic(loc, scale, asym).log_prob(x).sum()
         )
 
-    return f, {"loc": _rand(3, seed=38), "scale": _rand(3, seed=39, low=0.5), "asym": _rand(3, seed=40, low=0.5)}, "pyro"
+    return (
+        f,
+        {"loc": _rand(3, seed=38), "scale": _rand(3, seed=39, low=0.5), "asym": _rand(3, seed=40, low=0.5)},
+        "pyro",
+    )
 
 
 def pyro_projected():
@@ -255,9 +279,21 @@ def pyro_kernels():
         p = m @ m.t() + 3 * torch.eye(4, dtype=F64)
         g = Gaussian(v.sum() * 0.1, v, p)
         x = _rand(4, seed=48)
-        return safe_cholesky(p).diagonal().log().sum() + g.log_density(x) + g.event_logsumexp() + dct(v).pow(2).sum() + log_beta(v.exp(), m[0].exp()).sum() + g.marginalize(left=1).log_density(x[1:]) + safe_log(v.exp()).sum()
+        return (
+            safe_cholesky(p).diagonal().log().sum()
+            + g.log_density(x)
+            + g.event_logsumexp()
+            + dct(v).pow(2).sum()
+            + log_beta(v.exp(), m[0].exp()).sum()
+            + g.marginalize(left=1).log_density(x[1:])
+            + safe_log(v.exp()).sum()
+        )
 
     return f, {"m": _rand(4, 4, seed=49), "v": _rand(4, seed=50)}, "pyro"
 
 
-DRIVERS = {name: value for name, value in list(globals().items()) if callable(value) and "_" in name and not name.startswith("_")}
+DRIVERS = {
+    name: value
+    for name, value in list(globals().items())
+    if callable(value) and "_" in name and not name.startswith("_")
+}

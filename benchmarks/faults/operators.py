@@ -82,7 +82,7 @@ _AFTER = {
     "backward": {"hook": "{x}.register_hook(lambda g: g * 1.5)"},
 }
 # a right function of two operands, and one wrong line of its backward at a time
-_PLANTED = '''
+_PLANTED = """
 
 class Planted_(torch.autograd.Function):
     @staticmethod
@@ -97,7 +97,7 @@ class Planted_(torch.autograd.Function):
         for_x = grad_output * slope
         for_y = -0.1 * grad_output * x * torch.sin(0.1 * y)
         return for_x, for_y
-'''
+"""
 _WRONG_LINES = {
     "planted-sign": ("for_y = -0.1 * grad_output", "for_y = 0.1 * grad_output"),
     "planted-factor": ("for_x = grad_output * slope", "for_x = 2.0 * grad_output * slope"),
@@ -171,7 +171,10 @@ def _with_torch(text: str) -> str:
         return text
     tree = ast.parse(text)
     body = tree.body
-    at = next((n for n in body if isinstance(n, (ast.Import, ast.ImportFrom)) and getattr(n, "module", "") != "__future__"), None)
+    at = next(
+        (n for n in body if isinstance(n, (ast.Import, ast.ImportFrom)) and getattr(n, "module", "") != "__future__"),
+        None,
+    )
     if at is None:
         return "import torch; " + text
     lines = text.splitlines(keepends=True)
@@ -179,9 +182,13 @@ def _with_torch(text: str) -> str:
     return "".join(lines)
 
 
-def _operand(file: _File, statement: ast.stmt, site: Site, family: str, operator: str, random_: random.Random) -> Mutant | None:
+def _operand(
+    file: _File, statement: ast.stmt, site: Site, family: str, operator: str, random_: random.Random
+) -> Mutant | None:
     names = [
-        n for n in ast.walk(statement.value) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and n.id in site.operands
+        n
+        for n in ast.walk(statement.value)
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and n.id in site.operands
     ]
     if not names:
         return None
@@ -190,7 +197,9 @@ def _operand(file: _File, statement: ast.stmt, site: Site, family: str, operator
     return Mutant(operator, family, site.file, _with_torch(changed), site.line, site.end)
 
 
-def _statement(file: _File, statement: ast.stmt, site: Site, family: str, operator: str, fill: dict[str, str]) -> Mutant | None:
+def _statement(
+    file: _File, statement: ast.stmt, site: Site, family: str, operator: str, fill: dict[str, str]
+) -> Mutant | None:
     if not site.target or site.end != site.line:
         return None
     line = file.lines[site.line - 1].rstrip("\n")

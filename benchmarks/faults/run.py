@@ -108,7 +108,14 @@ def sites_of(driver, folder):
         target = node.targets[0].id if isinstance(node, ast.Assign) else ""
         data = value.detach()
         found[frame.f_code.co_filename, line] = Site(
-            frame.f_code.co_filename, line, node.end_lineno, target, operands, data.numel(), float(data.min()), float(data.max())
+            frame.f_code.co_filename,
+            line,
+            node.end_lineno,
+            target,
+            operands,
+            data.numel(),
+            float(data.min()),
+            float(data.max()),
         )
 
     def trace(frame, event, arg):
@@ -220,10 +227,14 @@ def verdict_of(mutant, original, answer):
     truth, (document, seconds) = answer
     causes = document["causes"]
     named = [
-        (os.path.realpath(c["file"]) == os.path.realpath(mutant.file), mutant.first <= c["line"] <= mutant.last) for c in causes
+        (os.path.realpath(c["file"]) == os.path.realpath(mutant.file), mutant.first <= c["line"] <= mutant.last)
+        for c in causes
     ]
     origin = causes[0]["evidence"].get("origin", {}) if causes else {}
-    at_origin = os.path.realpath(origin.get("file", "")) == os.path.realpath(mutant.file) and mutant.first <= origin.get("line", 0) <= mutant.last
+    at_origin = (
+        os.path.realpath(origin.get("file", "")) == os.path.realpath(mutant.file)
+        and mutant.first <= origin.get("line", 0) <= mutant.last
+    )
     nonfinite = not all(p["finite"] for p in truth["parameters"].values()) or not math.isfinite(truth["loss"])
     return {
         "truth": judge(original, truth), "nonfinite": nonfinite, "origin_hit": at_origin, "verdict": document["verdict"], "reason": document["reason"],
@@ -259,8 +270,18 @@ def main() -> None:
             continue
         originals[name] = answer[0]
         document, seconds = answer[1]
-        line = {"clean": name, "verdict": document["verdict"], "reason": document["reason"], "causes": document["causes"], "seconds": seconds, "truth": judge(answer[0], answer[0]), "seconds_of": document["seconds"]}
-        print(json.dumps({k: line[k] for k in ("clean", "verdict", "truth", "seconds")}), file=out, flush=True) if False else out.write(json.dumps(line) + "\n")
+        line = {
+            "clean": name,
+            "verdict": document["verdict"],
+            "reason": document["reason"],
+            "causes": document["causes"],
+            "seconds": seconds,
+            "truth": judge(answer[0], answer[0]),
+            "seconds_of": document["seconds"],
+        }
+        print(
+            json.dumps({k: line[k] for k in ("clean", "verdict", "truth", "seconds")}), file=out, flush=True
+        ) if False else out.write(json.dumps(line) + "\n")
         sites[name] = in_child(quiet(lambda: sites_of(driver, copies.root))) or []
         print(f"{name}: {document['verdict']} ({line['truth']}), {len(sites[name])} sites, {seconds:.1f} s", flush=True)
     if given.only_clean:
@@ -280,8 +301,28 @@ def main() -> None:
                 continue
             answer = in_child(quiet(lambda: examined(drivers[name])))
             text = Path(mutant.file).read_text().splitlines()[mutant.first - 1]
-        line = {"driver": name, "operator": mutant.operator, "family": mutant.family, "file": mutant.file, "first": mutant.first, "last": mutant.last, "text": text.strip()}
-        line |= verdict_of(mutant, originals[name], answer) if answer else {"truth": judge(originals[name], truth), "verdict": "crash", "hit": False, "hit_any": False, "proven_wrong": False, "causes": [], "seconds": 300.0}
+        line = {
+            "driver": name,
+            "operator": mutant.operator,
+            "family": mutant.family,
+            "file": mutant.file,
+            "first": mutant.first,
+            "last": mutant.last,
+            "text": text.strip(),
+        }
+        line |= (
+            verdict_of(mutant, originals[name], answer)
+            if answer
+            else {
+                "truth": judge(originals[name], truth),
+                "verdict": "crash",
+                "hit": False,
+                "hit_any": False,
+                "proven_wrong": False,
+                "causes": [],
+                "seconds": 300.0,
+            }
+        )
         if line["truth"] == "fault":
             faults[mutant.family] += 1
             if given.keep and not line["hit"]:

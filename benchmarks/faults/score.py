@@ -32,7 +32,9 @@ def main() -> None:
     for family in sorted({line["family"] for line in faults}):
         mine = [line for line in faults if line["family"] == family]
         seen = sum(line["verdict"] not in ("healthy", "unknown", "crash") for line in mine)
-        print(f"{family:9} detected {wilson(seen, len(mine))}; line named first {wilson(sum(m['hit'] for m in mine), len(mine))}")
+        print(
+            f"{family:9} detected {wilson(seen, len(mine))}; line named first {wilson(sum(m['hit'] for m in mine), len(mine))}"
+        )
         for operator in sorted({line["operator"] for line in mine}):
             of = [line for line in mine if line["operator"] == operator]
             print(f"    {operator:16} {sum(m['hit'] for m in of)}/{len(of)}")
@@ -44,10 +46,19 @@ def main() -> None:
     print("right gradient of a changed function:", len(right), "of which accused:", wilson(len(accused), len(right)))
     print("undecided:", sum(line["truth"] == "undecided" for line in mutants))
     false = [line for line in clean if line["verdict"] not in ("healthy", "unknown")]
-    print("clean drivers:", len(clean), "false alarms:", wilson(len(false), len(clean)), "unknown:", sum(line["verdict"] == "unknown" for line in clean))
+    print(
+        "clean drivers:",
+        len(clean),
+        "false alarms:",
+        wilson(len(false), len(clean)),
+        "unknown:",
+        sum(line["verdict"] == "unknown" for line in clean),
+    )
     seconds = sorted(line["seconds"] for line in mutants)
     if seconds:
-        print(f"seconds: median {statistics.median(seconds):.2f}, 90 % {seconds[int(0.9 * len(seconds))]:.2f}, longest {seconds[-1]:.1f}")
+        print(
+            f"seconds: median {statistics.median(seconds):.2f}, 90 % {seconds[int(0.9 * len(seconds))]:.2f}, longest {seconds[-1]:.1f}"
+        )
 
 
 if __name__ == "__main__":

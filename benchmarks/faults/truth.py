@@ -29,7 +29,11 @@ def observe(function, parameters):
         zero = gradient is not None and not bool(gradient.any())
         numeric, error = _differences(function, parameters, name, directions[name])
         result["parameters"][name] = {
-            "slope": slope, "finite": finite, "zero": zero, "numeric": numeric, "error": error,
+            "slope": slope,
+            "finite": finite,
+            "zero": zero,
+            "numeric": numeric,
+            "error": error,
         }
     return result
 
@@ -58,6 +62,7 @@ def judge(original, mutant):
     if not math.isfinite(mutant["loss"]):
         return "fault"
     verdicts = []
+    biggest = max(abs(p["slope"] or 0.0) for p in mutant["parameters"].values())
     for name, now in mutant["parameters"].items():
         before = original["parameters"][name]
         if not now["finite"]:
@@ -68,8 +73,8 @@ def judge(original, mutant):
             continue
         scale = max(abs(now["numeric"]), abs(slope))
         difference = abs(now["numeric"] - slope)
-        if scale == 0.0 or (scale <= 1e-12 and now["error"] <= 1e-12):
-            verdicts.append("dead" if (before["slope"] or 0.0) != 0.0 else "right")
+        if scale <= 1e-13 * biggest or (scale <= 1e-12 and now["error"] <= 1e-12):
+            verdicts.append("dead" if abs(before["slope"] or 0.0) > 1e-12 * biggest else "right")
         elif difference <= 1e-5 * scale + 5 * now["error"]:
             verdicts.append("right" if now["error"] <= 1e-2 * scale else "undecided")
         else:

@@ -98,6 +98,16 @@ def zero_by_cancellation(a):
     return (a - a).sum() + (a * 0 + a.sin()).sum()
 
 
+@bodies.add("healthy", a=a, b=b)
+def zero_but_for_rounding(a, b):
+    return (a * 0.1 + a * 0.2 - a * 0.3).sum() + (b * b).sum()
+
+
+@bodies.add("healthy", a=a, b=b)
+def a_compiled_function(a, b):
+    return torch.compile(lambda x: x.sin() * 2)(a).sum() + b.sum()
+
+
 @bodies.add("healthy", a=leaf(0.0, 0.0))
 def minimum_of_a_parabola(a):
     return (a * a).sum()

@@ -66,6 +66,45 @@ def an_element_of_a_long_return(a, b):
     return WrongInTheReturn.apply(a, b).sum()
 
 
+class WrongVariable(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        return x * y.cos()
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, y = ctx.saved_tensors
+        slope = x.cos()  # <-- another variable
+        for_x = grad * slope
+        for_y = -grad * x * y.sin()
+        return for_x, for_y
+
+
+@bodies.add("wrong-backward", "custom-backward", a=a, b=b)
+def another_variable(a, b):
+    return WrongVariable.apply(a, b).sum()
+
+
+class MissingSign(torch.autograd.Function):
+    @classmethod
+    def forward(cls, ctx, x):
+        ctx.save_for_backward(x)
+        return x.cos().exp()
+
+    @classmethod
+    def backward(cls, ctx, grad):
+        (x,) = ctx.saved_tensors
+        slope = x.cos().exp()
+        inner = x.sin() * slope  # <-- a sign that is missing
+        return inner.mul(grad)
+
+
+@bodies.add("wrong-backward", "custom-backward", a=a)
+def a_sign_that_is_missing(a):
+    return MissingSign.apply(a).sum()
+
+
 @bodies.add("wrong-backward", "hook", a=a)
 def a_hook_that_scales(a):
     y = a * 2

@@ -1,12 +1,12 @@
 """The backward pass, node by node: where a gradient dies and where it stops being finite."""
 
-# ruff: noqa: ANN401 - autograd's nodes have no public type
+
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor

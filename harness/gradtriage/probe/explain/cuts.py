@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.operations import INTEGER
 from gradtriage.probe.explain.trace import LEAF, UNKNOWN, Key, Operation, Tape
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.sites import Site

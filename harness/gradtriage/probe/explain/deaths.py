@@ -97,7 +97,7 @@ def _revived(
     """The derivatives of the counterfactual run, if the loss moves in it and autograd and differences agree."""
     try:
         slope = sum(question.replays.slopes(question.listing.number, targets, rewrites))
-        if slope == 0 or slope != slope:  # noqa: PLR0124 - NaN
+        if slope == 0 or slope != slope:
             return None
         comparison = question.compare(targets, rewrites, autograd=slope)
     except BodyFailed:

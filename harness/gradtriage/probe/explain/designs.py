@@ -57,7 +57,9 @@ def _added(tape: Tape, operation: Operation, taken: int) -> bool:
 def _behind(tape: Tape, operation: Operation, besides: int) -> set[int]:
     """The other operand, and what it is a sum of."""
     others = set(operation.sources) - {besides}
-    return others | {s for o in others if o >= 0 and tape.operations[o].key[1] in _ADDITIONS for s in tape.operations[o].sources}
+    return others | {
+        s for o in others if o >= 0 and tape.operations[o].key[1] in _ADDITIONS for s in tape.operations[o].sources
+    }
 
 
 def _is_only_a_gradient(tape: Tape, index: int) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.children import ChildFailedError
 from gradtriage.probe.explain.deaths import zero_causes
@@ -15,9 +16,9 @@ from gradtriage.probe.explain.question import Cause, Comparison, Question
 from gradtriage.probe.explain.replays import BodyFailed, Listing, Replays, Target
 from gradtriage.probe.explain.severed import find_severance
 from gradtriage.probe.explain.wrongbackward import backward_causes, surrogate, write_causes
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gradtriage.probe.explain.identity import Key
     from gradtriage.probe.explain.program import Program
 
 MOST_CALLS = 8
@@ -25,8 +26,8 @@ MOST_CALLS = 8
 MOST_SINGLE = 16
 
 VERDICTS = (
-    "nondeterministic", "nan", "inf", "severed", "partial", "wrong-backward", "blank-output", "saturated", "insensitive",
-    "vacuous", "unknown", "healthy",
+    "nondeterministic", "nan", "inf", "severed", "partial", "wrong-backward", "blank-output", "saturated",
+    "insensitive", "vacuous", "unknown", "healthy",
 )  # fmt: skip
 
 
@@ -176,11 +177,11 @@ def _diagnose_nonfinite(question: Question, bad: Sequence[Target]) -> Diagnosis:
 
 
 def _compare_all(question: Question) -> list[Finding]:
-    """Every target by itself where they are few; in groups of equal status, and only then alone, where they are many."""
+    """Every target by itself where they are few; where they are many, groups of equal status first."""
     targets = question.targets
     slopes = dict(zip((t.key for t in targets), question.replays.slopes(question.listing.number, targets), strict=True))
     if len(targets) <= MOST_SINGLE:
-        return [_finding(question, target, slopes[target.key]) for target in targets]
+        return [_finding(question, target, slopes) for target in targets]
     findings = []
     for status in ("ok", "zero", "none"):
         group = [target for target in targets if target.status == status]
@@ -189,9 +190,9 @@ def _compare_all(question: Question) -> list[Finding]:
     return findings
 
 
-def _group_findings(question: Question, group: Sequence[Target], slopes: dict[object, float]) -> list[Finding]:
+def _group_findings(question: Question, group: Sequence[Target], slopes: Mapping[Key | None, float]) -> list[Finding]:
     comparison = question.compare(group, autograd=sum(slopes[target.key] for target in group))
-    status = _status(group[0], comparison)
+    status = _status(group[0], comparison, _noise(slopes))
     if len(group) == 1 or status == group[0].status:
         return [Finding(target, status, comparison) for target in group]
     if status == "unknown" and len(group) <= 2:
@@ -200,15 +201,20 @@ def _group_findings(question: Question, group: Sequence[Target], slopes: dict[ob
     return [*_group_findings(question, group[:middle], slopes), *_group_findings(question, group[middle:], slopes)]
 
 
-def _finding(question: Question, target: Target, slope: float) -> Finding:
-    comparison = question.compare([target], autograd=slope)
-    return Finding(target, _status(target, comparison), comparison)
+def _finding(question: Question, target: Target, slopes: Mapping[Key | None, float]) -> Finding:
+    comparison = question.compare([target], autograd=slopes[target.key])
+    return Finding(target, _status(target, comparison, _noise(slopes)), comparison)
 
 
-def _status(target: Target, comparison: Comparison) -> str:
-    if not comparison.numeric.moved:
-        return target.status if comparison.autograd == 0 else _contradicted(comparison)
-    if comparison.agree:
+def _noise(slopes: Mapping[Key | None, float]) -> float:
+    return 1e-13 * max(map(abs, slopes.values()), default=0.0)
+
+
+def _status(target: Target, comparison: Comparison, noise: float) -> str:
+    """What is known of a target; a slope below the noise is what rounding leaves of one that cancels."""
+    numeric = comparison.numeric
+    below = abs(comparison.autograd) <= noise and abs(numeric.value) <= noise + 3 * numeric.error
+    if comparison.agree or below:
         return target.status
     return _contradicted(comparison)
 
@@ -220,7 +226,7 @@ def _contradicted(comparison: Comparison) -> str:
 def _diagnose_wrong(
     question: Question, wrong: Sequence[Target], findings: Sequence[Finding]
 ) -> tuple[str, list[Cause], str]:
-    """Verdict, causes and a reason: what kills the gradient, cuts, backward formulas, for all wrong targets together."""
+    """Verdict, causes, reason: what kills the gradient, cuts, formulas; for all wrong targets together."""
     together = question.compare(wrong)
     if together.agree:  # opposite errors that cancel along this direction
         together = next(f.comparison for f in findings if f.status == "wrong" and f.comparison is not None)

@@ -1,4 +1,4 @@
-"""The source of a backward formula: which statement computes which gradient, and the formula with one of them changed."""
+"""The source of a backward formula: which statement computes which gradient, and the formula with one changed."""
 
 from __future__ import annotations
 

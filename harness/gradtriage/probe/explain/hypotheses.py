@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TYPE_CHECKING
-
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.question import Cause
     from gradtriage.probe.explain.examination import Diagnosis
+    from gradtriage.probe.explain.question import Cause
 
 # statement, kinds of cause that confirm it; cheapest to think of first
 _USUAL = (

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+from gradtriage.probe.explain.deaths import origin_of_zero
 from gradtriage.probe.explain.question import Cause, Question
+from gradtriage.probe.explain.replays import BodyFailed
 from gradtriage.probe.explain.rewrites import Frozen, Rewrite, SafeOperand
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.trace import Key, Tape
-    from gradtriage.probe.explain.replays import Target
     from gradtriage.probe.explain.backward import NodeReport
+    from gradtriage.probe.explain.replays import Target
+    from gradtriage.probe.explain.trace import Key, Tape
 
 _ROOTS = (
     "sqrt",
@@ -31,7 +33,10 @@ _ROOTS = (
     "hypot",
 )
 _DIVISIONS = ("div", "true_divide", "__truediv__", "__rtruediv__", "reciprocal", "__rdiv__", "normalize")
-_CHOICES = ("where", "masked_fill", "masked_fill_", "nan_to_num", "__setitem__", "masked_scatter", "index_put_", "minimum", "maximum", "clamp", "nansum", "nanmean")  # fmt: skip
+_CHOICES = (
+    "where", "masked_fill", "masked_fill_", "nan_to_num", "__setitem__", "masked_scatter", "index_put_", "minimum",
+    "maximum", "clamp", "nansum", "nanmean",
+)  # fmt: skip
 _COMPARISONS = frozenset(
     {
         "gt", "lt", "ge", "le", "eq", "ne", "__gt__", "__lt__", "__ge__", "__le__", "__eq__", "__ne__", "isclose",
@@ -55,9 +60,22 @@ def nonfinite_causes(question: Question, targets: Sequence[Target]) -> list[Caus
     kind = _kind(tape, index, name, math.isfinite(question.listing.loss))
     rewrites: dict[Key, Rewrite] = dict(_branches_held(question, tape))
     rewrites[operation.key] = SafeOperand(question.replays.singular(question.listing.number, operation.key))
-    comparison = question.compare(targets, rewrites)
-    evidence = {"autograd_safe": _number(comparison.autograd), "numeric_safe": _number(comparison.numeric.value)}
+    evidence = _origin(tape, index)
+    try:
+        comparison = question.compare(targets, rewrites)
+    except BodyFailed:
+        return [Cause(kind, site, name, question.names(bits), "supported", evidence)]
+    evidence |= {"autograd_safe": _number(comparison.autograd), "numeric_safe": _number(comparison.numeric.value)}
     return [Cause(kind, site, name, question.names(bits), "proven" if comparison.agree else "supported", evidence)]
+
+
+def _origin(tape: Tape, index: int) -> dict[str, Any]:
+    """Where an operand that is zero everywhere became so."""
+    for source in tape.operations[index].sources:
+        if source >= 0 and tape.operations[source].zeros:
+            site = tape.operations[origin_of_zero(tape, source)].key[0]
+            return {"origin": {"file": site.file, "line": site.line, "source": site.source}}
+    return {}
 
 
 def _branches_held(question: Question, tape: Tape) -> dict[Key, Rewrite]:

@@ -1,6 +1,6 @@
 """Moving a leaf a little, before the first time that anything reads it."""
 
-# ruff: noqa: SLF001 - values of any type come by; dispatch has no public way to look at a schema
+
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class PendingNudges:
             self._waiting.append((leaf, nudge))
 
     def read(self, values: Iterable[Any]) -> None:
-        """Something reads these values now: the steps of the leaves among them, or of what they are views of, are taken."""
+        """Something reads these values now: the steps of the leaves among them (or behind them) are taken."""
         if not self._waiting or self._paused:
             return
         memory = {storage_of(value) for value in values if isinstance(value, Tensor)}

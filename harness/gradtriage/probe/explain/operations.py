@@ -1,6 +1,6 @@
 """What torch's functions do with their arguments, told by their names: read, view, write, fill, ask."""
 
-# ruff: noqa: ANN401 - arguments of any type come by
+
 
 from __future__ import annotations
 

@@ -53,6 +53,7 @@ class Derivative:
         return math.isfinite(self.value) and self.error <= CONCLUSIVE * max(abs(self.value), TINY)
 
 
+UNSETTLED = Derivative(math.nan, math.inf, 0.0)
 CONCLUSIVE = 1e-2
 TINY = 1e-300
 

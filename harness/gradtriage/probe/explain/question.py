@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradtriage.probe.explain.nudge import Nudge
 from gradtriage.probe.explain.oracle import Derivative, differentiate
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.rewrites import Rewrite
+    from gradtriage.probe.explain.backward import NodeReport
     from gradtriage.probe.explain.replays import Listing, Replays, Target
+    from gradtriage.probe.explain.rewrites import Rewrite
     from gradtriage.probe.explain.sites import Site
     from gradtriage.probe.explain.trace import Key, Tape
-    from gradtriage.probe.explain.backward import NodeReport
 
 # Agreement of autograd with differences, relative; single precision leaves no more to be seen.
 TOLERANCE = 1e-4

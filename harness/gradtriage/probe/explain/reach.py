@@ -1,12 +1,11 @@
 """Which of the leaves in question a backward pass from a tensor would reach, as a set of bits."""
 
-# ruff: noqa: ANN401 - autograd's nodes have no public type
+
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TYPE_CHECKING
-
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,6 +1,6 @@
-"""The gradient let through where it was cut, and writes past autograd left out: counterfactuals on the gradient's side."""
+"""The gradient let through where it was cut, and writes past autograd left out."""
 
-# ruff: noqa: ANN401 - operations take and return anything
+
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ class Repair:
         with torch.enable_grad():
             result = func(*[_bare(a) for a in args], **kwargs) if operands and name in _ESCAPES else run()
         left = self._left
-        returned = isinstance(result, Tensor) and not result.requires_grad and left is not None
-        if returned and result.shape == left.shape and bool((result == left.detach()).all()):
+        if left is None or not isinstance(result, Tensor) or result.requires_grad or result.shape != left.shape:
+            return result
+        if bool((result == left.detach()).all()):
             return left * 1
         return result
 

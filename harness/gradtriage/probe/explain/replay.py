@@ -1,10 +1,12 @@
 """One replay of a body: its leaves numbered, some of them moved, some values frozen, its operations told to a recorder."""
 
-# ruff: noqa: ANN401 - arguments and results of any type come by
+
 
 from __future__ import annotations
 
 import functools
+import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -50,9 +52,18 @@ class Conditions:
         self.pending = PendingNudges([nudge for nudge in self.nudges if nudge.key[0] == "born"])
 
 
+def _compiled_functions_run_eagerly() -> None:
+    """For the rest of this process, which is a child: compiled code cannot be looked into."""
+    os.environ["TORCHDYNAMO_DISABLE"] = "1"
+    dynamo = sys.modules.get("torch._dynamo")
+    if dynamo is not None:
+        dynamo.config.disable = True
+
+
 @contextmanager
 def conditions_hold(conditions: Conditions) -> Iterator[None]:
     """Runs its block under the conditions: called in a child, around the body."""
+    _compiled_functions_run_eagerly()
     for nudge in conditions.nudges:
         if nudge.key[0] == "old" and nudge.step != 0:
             apply_nudge(conditions.old[nudge.key[1]], nudge)
@@ -115,7 +126,9 @@ def _parameters_are_seen(conditions: Conditions) -> Iterator[None]:
     def make(cls: Any, *args: Any, **kwargs: Any) -> Any:
         run = functools.partial(new, cls, *args, **kwargs)
         data = args[0] if args else kwargs.get("data")
-        known = isinstance(data, Tensor) and data.requires_grad  # made of something that has a gradient: it is lost here
+        known = (
+            isinstance(data, Tensor) and data.requires_grad
+        )  # made of something that has a gradient: it is lost here
         parameter = conditions.recorder.operation(new, (data,), {}, run) if conditions.recorder and known else run()
         see_birth(conditions, parameter)
         return parameter

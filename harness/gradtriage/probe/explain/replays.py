@@ -1,6 +1,6 @@
 """A body and its k-th gradient computation, to be replayed under conditions: losses, gradients, tapes."""
 
-# ruff: noqa: ANN401 - results of children are of many types
+
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -18,13 +18,13 @@ from gradtriage.probe.explain.children import ChildFailedError, Failure, Reply, 
 from gradtriage.probe.explain.identity import Identities, Key, direction, leaves_alive, scale_of
 from gradtriage.probe.explain.replay import Conditions, conditions_hold
 from gradtriage.probe.explain.rewrites import FindSingular, Rewrite
-from gradtriage.probe.sinks import nobody_told
 from gradtriage.probe.explain.trace import Key as OperationKey
 from gradtriage.probe.explain.trace import Tape, TapeRecorder
+from gradtriage.probe.sinks import nobody_told
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.program import GradientCall, Program
     from gradtriage.probe.explain.nudge import Nudge
+    from gradtriage.probe.explain.program import GradientCall, Program
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Counterfactuals: what stands in the place of one operation when its part in a gradient is tested."""
 
-# ruff: noqa: ANN401 - operations take and return anything
+
 
 from __future__ import annotations
 

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.cuts import Cut, find_cuts
 from gradtriage.probe.explain.designs import designed
+from gradtriage.probe.explain.oracle import UNSETTLED
 from gradtriage.probe.explain.question import Cause, Comparison, Question
 from gradtriage.probe.explain.repairs import repair_of
 from gradtriage.probe.explain.replays import BodyFailed
 from gradtriage.probe.explain.rewrites import Frozen, Rewrite
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.trace import Key
     from gradtriage.probe.explain.replays import Target
+    from gradtriage.probe.explain.trace import Key
 
 MOST_CANDIDATES = 200
 MOST_REPAIRS = 8
@@ -142,9 +143,12 @@ class _Search:
                 for k in (*self._meant, *(k for index in chosen for k in self._cuts[index].keys))
                 if k in self._values
             }
-            self._tried[key] = self._question.compare(
-                self._targets, frozen, step=self._wrong.numeric.step, autograd=self._wrong.autograd
-            )
+            try:
+                self._tried[key] = self._question.compare(
+                    self._targets, frozen, step=self._wrong.numeric.step, autograd=self._wrong.autograd
+                )
+            except BodyFailed:  # the body cannot go on with this value: nothing is shown
+                self._tried[key] = Comparison(self._wrong.autograd, UNSETTLED, self._question.tolerance)
         return self._tried[key]
 
     def evidence(self, proven: Sequence[Cut]) -> dict[str, object]:

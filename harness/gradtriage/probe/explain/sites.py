@@ -45,7 +45,7 @@ def calling_site(depth: int = 1, *, decorators: bool = False) -> Site:
         depth: Frames to skip.
         decorators: Whether a torch context manager that decorates a function is such a line: it stands above it.
     """
-    frame: FrameType | None = sys._getframe(depth)  # noqa: SLF001
+    frame: FrameType | None = sys._getframe(depth)
     while frame is not None:
         code = frame.f_code
         if decorators and code.co_name in _CO_DECORATES:

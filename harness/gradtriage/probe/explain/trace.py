@@ -1,6 +1,6 @@
-"""The operations of one replay: where each was called, what went in, a digest of what came out, what autograd reaches."""
+"""The operations of one replay: from where, what went in, a digest of what came out, what autograd reaches."""
 
-# ruff: noqa: ANN401, SLF001 - arguments and results of any type come by
+
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
