@@ -1,7 +1,5 @@
 """The backward pass, node by node: where a gradient dies and where it stops being finite."""
 
-
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -40,7 +38,7 @@ class NodeReport:
 
 def mark_nodes(outputs: list[Tensor], operation: int) -> None:
     """Notes in the nodes that an operation has just made which one it was."""
-    waiting = [output.grad_fn for output in outputs if output.grad_fn is not None]
+    waiting: list[Any] = [output.grad_fn for output in outputs]
     while waiting:
         node = waiting.pop()
         if node is None or OPERATION in node.metadata or hasattr(node, "variable"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gradtriage.probe.explain.cuts import moved_operations
 from gradtriage.probe.explain.operations import FLAT, INTEGER
 from gradtriage.probe.explain.question import Cause, Question
-from gradtriage.probe.explain.replays import BodyFailed
+from gradtriage.probe.explain.replays import BodyFailedError
 from gradtriage.probe.explain.rewrites import Identity, NonZero, NonZeroNumber, Rewrite
 from gradtriage.probe.explain.trace import LEAF
 
@@ -100,7 +100,7 @@ def _revived(
         if slope == 0 or slope != slope:
             return None
         comparison = question.compare(targets, rewrites, autograd=slope)
-    except BodyFailed:
+    except BodyFailedError:
         return None
     if comparison.numeric.moved and comparison.agree:
         return {"autograd_revived": comparison.autograd, "numeric_revived": comparison.numeric.value}

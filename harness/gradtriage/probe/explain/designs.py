@@ -25,7 +25,7 @@ def designed(cut: Cut, tape: Tape) -> bool:
 
 
 def _straight_through(cut: Cut, tape: Tape) -> bool:
-    """Whether every detached value is a difference `y - x` that is added to `x` again: y goes on, x has the gradient."""
+    """Whether each detached value is a difference `y - x` that is added to `x`: y goes on, x has the gradient."""
     keys = set(cut.keys)
     detached = [index for index, operation in enumerate(tape.operations) if operation.key in keys]
     return bool(detached) and all(_is_added_to_what_was_taken(tape, index) for index in detached)

@@ -13,7 +13,7 @@ from gradtriage.probe.explain.deaths import zero_causes
 from gradtriage.probe.explain.nonfinite import nonfinite_causes
 from gradtriage.probe.explain.path import Step, path_of
 from gradtriage.probe.explain.question import Cause, Comparison, Question
-from gradtriage.probe.explain.replays import BodyFailed, Listing, Replays, Target
+from gradtriage.probe.explain.replays import BodyFailedError, Listing, Replays, Target
 from gradtriage.probe.explain.severed import find_severance
 from gradtriage.probe.explain.wrongbackward import backward_causes, surrogate, write_causes
 
@@ -74,7 +74,7 @@ def examine(program: Program, *, call: int | None = None, seconds: float = 60.0)
         listings = replays.listings()
         plain = time.monotonic() - before
         again = replays.listings()
-    except (BodyFailed, ChildFailedError) as error:
+    except (BodyFailedError, ChildFailedError) as error:
         return Diagnosis("unknown", None, reason=f"the body does not come to a gradient computation: {error}")
     if not listings:
         return Diagnosis("unknown", None, reason="the body computes no gradient")
@@ -118,7 +118,7 @@ def _first_unhealthy(replays: Replays, listings: Sequence[Listing]) -> Diagnosis
             diagnosis = _diagnose(question)
             if diagnosis.causes:
                 diagnosis.path = path_of(question.tape(), diagnosis.causes[0])
-        except (BodyFailed, ChildFailedError) as error:
+        except (BodyFailedError, ChildFailedError) as error:
             diagnosis = Diagnosis("unknown", listing, _as_listed(listing), reason=str(error))
         if diagnosis.verdict not in ("healthy", "unknown"):
             return diagnosis

@@ -21,7 +21,7 @@ _FIXES = {
     "zero-factor": "Give the factor that is zero everywhere a value, or make its absence an error.",
     "saturated": "Move the operand into the range where this operation has a slope, or use a smooth one.",
     "nan-sqrt": "Keep the operand away from where the slope is infinite, for example by a small positive floor.",
-    "nan-where": "Make the operand safe inside the branch, too: `torch.where` lets the gradient of both branches through.",
+    "nan-where": "Make the operand safe inside the branch, too: `torch.where` differentiates both branches.",
     "nan-div": "Keep the divisor away from zero before dividing.",
     "nan-other": "Keep the operand inside the domain in which the derivative is finite.",
     "custom-backward": "Correct the backward formula of this function; `torch.autograd.gradcheck` tests it by itself.",

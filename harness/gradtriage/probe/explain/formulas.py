@@ -8,9 +8,10 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gradtriage.probe.explain.sites import Site
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.sites import Site
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -20,7 +20,7 @@ _USUAL = (
 
 
 def hypotheses_of(diagnosis: Diagnosis) -> list[dict[str, Any]]:
-    """Each hypothesis with its state: confirmed by a proven cause, refuted where every cause is proven to be another."""
+    """Each hypothesis with its state: confirmed by a proven cause, refuted where all causes are proven to be others."""
     ranked = [_state(statement, kinds, diagnosis) for statement, kinds in _USUAL]
     ranked.sort(key=lambda entry: ("confirmed", "open", "refuted").index(entry["status"]))
     return [{"id": f"H{number}", **entry} for number, entry in enumerate(ranked, 1)]

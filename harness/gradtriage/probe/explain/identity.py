@@ -57,7 +57,7 @@ def outputs_of(result: Any) -> list[Any]:
 def storage_of(tensor: Tensor) -> int:
     """Where a tensor's data lie: the same for all its views; 0 where there are none."""
     try:
-        return tensor.untyped_storage()._cdata
+        return int(tensor.untyped_storage()._cdata)
     except (RuntimeError, NotImplementedError, AttributeError):
         return 0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradtriage.probe.explain.deaths import origin_of_zero
 from gradtriage.probe.explain.question import Cause, Question
-from gradtriage.probe.explain.replays import BodyFailed
+from gradtriage.probe.explain.replays import BodyFailedError
 from gradtriage.probe.explain.rewrites import Frozen, Rewrite, SafeOperand
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def nonfinite_causes(question: Question, targets: Sequence[Target]) -> list[Caus
     evidence = _origin(tape, index)
     try:
         comparison = question.compare(targets, rewrites)
-    except BodyFailed:
+    except BodyFailedError:
         return [Cause(kind, site, name, question.names(bits), "supported", evidence)]
     evidence |= {"autograd_safe": _number(comparison.autograd), "numeric_safe": _number(comparison.numeric.value)}
     return [Cause(kind, site, name, question.names(bits), "proven" if comparison.agree else "supported", evidence)]

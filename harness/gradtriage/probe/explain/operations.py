@@ -13,7 +13,8 @@ from torch import Tensor
 _QUESTIONS = frozenset(
     {
         "size", "dim", "ndimension", "numel", "nelement", "stride", "storage_offset", "is_floating_point", "is_complex",
-        "is_contiguous", "element_size", "get_device", "data_ptr", "untyped_storage", "storage", "__len__", "is_same_size",
+        "is_contiguous", "element_size", "get_device", "data_ptr", "untyped_storage", "storage", "__len__",
+        "is_same_size",
         "_has_compatible_shallow_copy_type", "is_tensor", "is_signed", "result_type", "can_cast", "__hash__",
         "retain_grad", "__repr__", "__format__", "names", "has_names", "is_inference", "is_neg", "is_conj", "type",
         "_is_view", "requires_grad_", "backward", "is_set_to", "_version", "get_default_dtype",
@@ -43,9 +44,11 @@ FILLERS = frozenset(
 INTEGER = frozenset(
     {
         "round", "floor", "ceil", "trunc", "fix", "sign", "sgn", "argmax", "argmin", "argsort", "long", "int", "short",
-        "bool", "byte", "char", "to", "type", "gt", "lt", "ge", "le", "eq", "ne", "__gt__", "__lt__", "__ge__", "__le__",
+        "bool", "byte", "char", "to", "type", "gt", "lt", "ge", "le", "eq", "ne", "__gt__", "__lt__",
+        "__ge__", "__le__",
         "__eq__", "__ne__", "bucketize", "searchsorted", "histc", "bincount", "heaviside", "logical_and", "logical_or",
-        "logical_not", "isclose", "floor_divide", "__floordiv__", "round_", "floor_", "ceil_", "trunc_", "greater", "less",
+        "logical_not", "isclose", "floor_divide", "__floordiv__", "round_", "floor_", "ceil_", "trunc_",
+        "greater", "less",
         "greater_equal", "less_equal", "not_equal", "multinomial", "bernoulli", "one_hot",
     }
 )  # fmt: skip
@@ -66,7 +69,8 @@ PRODUCTS = frozenset({"mul", "mul_", "multiply", "__mul__", "__rmul__", "__imul_
 _VIEWS = frozenset(
     {
         "data", "detach", "view", "view_as", "T", "mT", "t", "transpose", "permute", "unsqueeze", "squeeze", "expand",
-        "expand_as", "__getitem__", "select", "narrow", "chunk", "split", "unbind", "real", "imag", "diagonal", "swapaxes",
+        "expand_as", "__getitem__", "select", "narrow", "chunk", "split", "unbind", "real", "imag",
+        "diagonal", "swapaxes",
         "swapdims", "movedim", "moveaxis", "alias", "view_as_real", "view_as_complex", "unflatten", "as_strided",
     }
 )  # fmt: skip

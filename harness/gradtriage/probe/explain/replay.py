@@ -1,6 +1,4 @@
-"""One replay of a body: its leaves numbered, some of them moved, some values frozen, its operations told to a recorder."""
-
-
+"""One replay of a body: its leaves numbered, some moved, some values replaced, its operations told."""
 
 from __future__ import annotations
 
@@ -126,9 +124,8 @@ def _parameters_are_seen(conditions: Conditions) -> Iterator[None]:
     def make(cls: Any, *args: Any, **kwargs: Any) -> Any:
         run = functools.partial(new, cls, *args, **kwargs)
         data = args[0] if args else kwargs.get("data")
-        known = (
-            isinstance(data, Tensor) and data.requires_grad
-        )  # made of something that has a gradient: it is lost here
+        # made of something that has a gradient: it is lost here
+        known = isinstance(data, Tensor) and data.requires_grad
         parameter = conditions.recorder.operation(new, (data,), {}, run) if conditions.recorder and known else run()
         see_birth(conditions, parameter)
         return parameter
@@ -136,19 +133,19 @@ def _parameters_are_seen(conditions: Conditions) -> Iterator[None]:
     def apply(module: Any, fn: Any, recurse: bool = True) -> Any:
         conditions.pending.pause(True)  # a change of type or device copies a value that nobody has used yet
         try:
-            converted = convert(module, fn, recurse)
+            converted = convert(module, fn, recurse)  # type: ignore[no-untyped-call]
         finally:
             conditions.pending.pause(False)
         for parameter in module.parameters(recurse=False):
             see_birth(conditions, parameter)
         return converted
 
-    torch.nn.Parameter.__new__ = staticmethod(make)  # type: ignore[assignment]
+    torch.nn.Parameter.__new__ = staticmethod(make)  # type: ignore[method-assign]
     torch.nn.Module._apply = apply  # type: ignore[method-assign]
     try:
         yield
     finally:
-        torch.nn.Parameter.__new__ = staticmethod(new)  # type: ignore[assignment]
+        torch.nn.Parameter.__new__ = staticmethod(new)  # type: ignore[method-assign]
         torch.nn.Module._apply = convert  # type: ignore[method-assign]
 
 
@@ -166,7 +163,7 @@ def _function_calls_are_seen(conditions: Conditions) -> Iterator[None]:
     try:
         yield
     finally:
-        torch.autograd.Function.apply = original
+        torch.autograd.Function.apply = original  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -203,7 +200,7 @@ def _from_numpy_is_seen(recorder: Recorder) -> Iterator[None]:
         result: Tensor = recorder.operation(original, (array,), {}, functools.partial(original, array))
         return result
 
-    torch.from_numpy = from_numpy
+    torch.from_numpy = from_numpy  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -1,7 +1,5 @@
 """A body and its k-th gradient computation, to be replayed under conditions: losses, gradients, tapes."""
 
-
-
 from __future__ import annotations
 
 import functools
@@ -61,13 +59,13 @@ class Listing:
 
 
 def _import_what_backward_needs() -> None:
-    """Half a second of imports that torch makes at the first backward pass with weights: here, and not in each child."""
+    """Half a second of imports that torch makes at the first backward pass with weights: not in each child."""
     one = torch.ones((), requires_grad=True)
     with nobody_told():
         torch.autograd.grad(one * 1, one, torch.ones(()))
 
 
-class BodyFailed(Exception):
+class BodyFailedError(Exception):
     """The body raised, or ended its process, before the gradient computation in question."""
 
 
@@ -90,7 +88,7 @@ class Replays:
         """Every gradient computation of the body, in order; what the body raised afterwards does not matter here."""
         found = run_child(self._list, self._seconds)
         if isinstance(found, Failure):
-            raise BodyFailed(f"{found.type_name}: {found.message}")
+            raise BodyFailedError(f"{found.type_name}: {found.message}")
         return list(found)
 
     def _list(self, reply: Reply) -> None:
@@ -141,17 +139,19 @@ class Replays:
 
     def tape(self, number: int, targets: Sequence[Target], nudges: Sequence[Nudge] = ()) -> Tape:
         """The operations up to the numbered call, for these targets."""
-        return self._recorded(number, targets, nudges, lambda recorder, _: recorder.tape)
+        tape: Tape = self._recorded(number, targets, nudges, lambda recorder, _: recorder.tape)
+        return tape
 
     def backward(self, number: int, targets: Sequence[Target]) -> tuple[Tape, list[NodeReport]]:
         """The operations up to the numbered call, and what each node of the backward pass does."""
-        return self._recorded(
+        found: tuple[Tape, list[NodeReport]] = self._recorded(
             number, targets, (), lambda recorder, call: (recorder.tape, watch_backward(call, recorder.bit_of))
         )
+        return found
 
     def values(self, number: int, keys: frozenset[OperationKey]) -> dict[OperationKey, Any]:
         """The results that operations had in the unchanged run."""
-        return self._recorded(number, (), (), lambda recorder, _: recorder.tape.values, keep=keys)
+        return dict(self._recorded(number, (), (), lambda recorder, _: recorder.tape.values, keep=keys))
 
     def singular(self, number: int, key: OperationKey) -> dict[int, Tensor]:
         """The entries of an operation's operands at which its derivative was not finite in the unchanged run."""
@@ -191,7 +191,7 @@ class Replays:
 
     def _checked(self, result: Any) -> Any:
         if isinstance(result, Failure):
-            raise BodyFailed(f"{result.type_name}: {result.message}")
+            raise BodyFailedError(f"{result.type_name}: {result.message}")
         return result
 
 

@@ -1,7 +1,5 @@
 """Counterfactuals: what stands in the place of one operation when its part in a gradient is tested."""
 
-
-
 from __future__ import annotations
 
 import itertools
@@ -83,7 +81,7 @@ class NonZeroNumber:
 
 @dataclass(frozen=True)
 class Identity:
-    """The operand itself in the place of an operation that holds it constant: a clamp, a rounding, a dead activation."""
+    """The operand itself in the place of an operation that holds it constant: clamp, rounding, dead activation."""
 
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """The first tensor that went in, where it fits in shape; else the operation's own result."""
@@ -193,12 +191,14 @@ class NumericBackward:
             outputs = called(func, filled, kwargs)
             return list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
 
-        outputs = _Numeric.apply(forward, numeric, *[args[place] for place in places])
+        outputs = _Numeric.apply(  # type: ignore[no-untyped-call]
+            forward, numeric, *[args[place] for place in places]
+        )
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
 class _Numeric(torch.autograd.Function):
-    """A function whose backward is the product with the differences of its forward, for the operands that are chosen."""
+    """A function whose backward is the product with the differences of its forward, for chosen operands."""
 
     @staticmethod
     def forward(
@@ -238,7 +238,7 @@ def _own_gradients(ctx: Any, gradients: Sequence[Tensor | None]) -> list[Tensor 
 
 def called(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """The operation's result for other arguments: a custom function is applied, everything else called."""
-    return func.apply(*args) if isinstance(func, type) else func(*args, **kwargs)
+    return func(*args, **kwargs) if not isinstance(func, type) else getattr(func, "apply")(*args)  # noqa: B009
 
 
 @dataclass(frozen=True)

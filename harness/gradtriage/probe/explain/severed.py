@@ -11,7 +11,7 @@ from gradtriage.probe.explain.designs import designed
 from gradtriage.probe.explain.oracle import UNSETTLED
 from gradtriage.probe.explain.question import Cause, Comparison, Question
 from gradtriage.probe.explain.repairs import repair_of
-from gradtriage.probe.explain.replays import BodyFailed
+from gradtriage.probe.explain.replays import BodyFailedError
 from gradtriage.probe.explain.rewrites import Frozen, Rewrite
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _repaired(
     for cut in cuts:
         try:
             slopes = question.replays.slopes(question.listing.number, targets, repair_of(cut, question.tape()))
-        except BodyFailed:
+        except BodyFailedError:
             continue
         if wrong.numeric.conclusive and wrong.numeric.agrees(sum(slopes), question.tolerance):
             values = {"autograd": wrong.autograd, "numeric": wrong.numeric.value, "autograd_repaired": sum(slopes)}
@@ -147,7 +147,7 @@ class _Search:
                 self._tried[key] = self._question.compare(
                     self._targets, frozen, step=self._wrong.numeric.step, autograd=self._wrong.autograd
                 )
-            except BodyFailed:  # the body cannot go on with this value: nothing is shown
+            except BodyFailedError:  # the body cannot go on with this value: nothing is shown
                 self._tried[key] = Comparison(self._wrong.autograd, UNSETTLED, self._question.tolerance)
         return self._tried[key]
 

@@ -12,7 +12,7 @@ from gradtriage.probe.explain.formulas import Edit, Formula, Statement
 from gradtriage.probe.explain.operations import HOOKS
 from gradtriage.probe.explain.question import Cause, Comparison, Question
 from gradtriage.probe.explain.repairs import NoWrite
-from gradtriage.probe.explain.replays import BodyFailed
+from gradtriage.probe.explain.replays import BodyFailedError
 from gradtriage.probe.explain.rewrites import NoHook, NumericBackward, OtherBackward, Rewrite
 from gradtriage.probe.explain.sites import Site
 
@@ -30,8 +30,8 @@ _MOST_EDITS = 48
 def surrogate(question: Question, targets: Sequence[Target], wrong: Comparison) -> Site | None:
     """A custom function that gives a step a slope on purpose: it accounts for the whole difference.
 
-    Its result does not follow its operand (it rounds, compares, fires), and with the true slope, which is zero, autograd
-    and differences agree.
+    Its result does not follow its operand (it rounds, compares, fires), and with the true slope, which is zero,
+    autograd and differences agree.
     """
     bits = question.bits(targets)
     moved = moved_operations(question.tape(), question.nudged_tape(targets, wrong.numeric.step))
@@ -59,7 +59,7 @@ def write_causes(question: Question, targets: Sequence[Target], wrong: Compariso
     for site, operations in list(groups.items())[:_MOST_STATEMENTS]:
         try:
             comparison = question.compare(targets, {operation.key: NoWrite() for operation in operations})
-        except BodyFailed:
+        except BodyFailedError:
             continue
         if comparison.agree and comparison.numeric.conclusive and comparison.numeric.moved:
             evidence = {"autograd": wrong.autograd, "numeric": wrong.numeric.value}
@@ -96,7 +96,7 @@ def _slope(question: Question, targets: Sequence[Target], rewrites: Mapping[Key,
     """Autograd's derivative under a counterfactual; None where the body cannot run under it."""
     try:
         return sum(question.replays.slopes(question.listing.number, targets, rewrites))
-    except BodyFailed:
+    except BodyFailedError:
         return None
 
 
