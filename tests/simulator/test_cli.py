@@ -144,6 +144,15 @@ def test_a_flag_without_effect_warns_and_goes_on(capsys):
     assert "gradbragg: warning: -Xbeam has no effect in the xds convention" in err
 
 
+@pytest.mark.parametrize(
+    ("flags", "warned"),
+    [("-scale 2", "-scale"), ("-seed 2 -adc 3 -intfile a.img", "-seed"), ("-noisefile a -adc 3", "")],
+)
+def test_a_setting_of_a_file_that_is_not_written_warns(flags, warned, capsys):
+    assert main([*SMALL, *flags.split()]) == 0
+    assert re.findall(r"warning: (-\w+) has no effect without", capsys.readouterr().err) == warned.split()
+
+
 def test_help_and_version(capsys):
     assert main(["--help"]) == 0
     assert "--compat" in capsys.readouterr().out

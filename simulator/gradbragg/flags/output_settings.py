@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradbragg.errors import UsageError
+from gradbragg.errors import FlagWarning, UsageError
 
 if TYPE_CHECKING:
     from gradbragg.flags.parse import Given
@@ -89,6 +90,7 @@ def output_settings(settings: Settings, detector: DetectorConfig) -> Outputs:
     )
     if not settings.compat:
         _check_names(settings, outputs)
+        _warn_of_no_effect(settings, outputs)
     return outputs
 
 
@@ -107,6 +109,18 @@ def _pixel(settings: Settings, detector: DetectorConfig) -> tuple[int, int] | No
     if not (0 <= fast < detector.n_fast and 0 <= slow < detector.n_slow) and not settings.compat:
         raise UsageError(f"-printout_pixel {fast} {slow} is not on a detector of {detector.n_fast} x {detector.n_slow}")
     return fast, slow
+
+
+def _warn_of_no_effect(settings: Settings, outputs: Outputs) -> None:
+    counts, noise = outputs.int_image is not None, outputs.noise_image is not None
+    needed = {
+        "-scale": (counts, "-intfile"),
+        "-adc": (counts or noise, "-intfile or -noisefile"),
+        "-seed": (noise, "-noisefile"),
+    }
+    for flag, (effective, partner) in needed.items():
+        if settings.has(flag) and not effective:
+            warnings.warn(f"{flag} has no effect without {partner}", FlagWarning, stacklevel=4)
 
 
 def _check_names(settings: Settings, outputs: Outputs) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
+from gradbragg.models.random_stream import single
 
 if TYPE_CHECKING:
     from gradbragg.models.random_stream import UniformStream
@@ -30,17 +30,12 @@ _LANCZOS = (
 )
 
 
-def single(value: float) -> float:
-    """The value rounded to single precision."""
-    return float(np.float32(value))
-
-
 def log_gamma(z: float) -> float:
     """``ln Gamma(z)`` by six Lanczos coefficients, rounded to single precision."""
     t = z + 5.5 - (z + 0.5) * math.log(z + 5.5)
-    s = 1.000000000190015
-    for i, coefficient in enumerate(_LANCZOS, start=1):
-        s += coefficient / (z + i)
+    c1, c2, c3, c4, c5, c6 = _LANCZOS
+    s = 1.000000000190015 + c1 / (z + 1.0) + c2 / (z + 2.0) + c3 / (z + 3.0)
+    s = s + c4 / (z + 4.0) + c5 / (z + 5.0) + c6 / (z + 6.0)
     return single(-t + math.log(2.5066282746310005 * s / z))
 
 
