@@ -124,6 +124,18 @@ def inference_mode_block(a):
     return s.clone() + a
 
 
+@torch.no_grad()  # <-- gradients switched on and off again within
+def _partly_on(a):
+    with torch.enable_grad():
+        used = a.cos()
+    return used.detach() * 0 + a.sin()
+
+
+@bodies.add("partial", "no-grad", a=one)
+def gradients_switched_on_and_off_again_within(a):
+    return _partly_on(a) * a
+
+
 @bodies.add("partial", "no-grad", a=one)
 def gradients_switched_off_and_on(a):
     torch.set_grad_enabled(False)  # <-- here

@@ -180,7 +180,7 @@ def _inference_mode_is_seen(recorder: Recorder) -> Iterator[None]:
     def left(mode: Any, *details: Any) -> None:
         leave(mode, *details)
         if torch.is_grad_enabled():
-            recorder.gradients(True, before=False)
+            recorder.gradients(True, before=True)
 
     torch.inference_mode.__enter__ = entered  # type: ignore[method-assign]
     torch.inference_mode.__exit__ = left  # type: ignore[method-assign]

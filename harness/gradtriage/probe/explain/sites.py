@@ -34,6 +34,21 @@ class Site:
 NOWHERE = Site("<unknown>", 1, "")
 
 
+_NEAR = 8
+
+
+def leaves_block() -> bool:
+    """Whether torch is just ending a `with` block."""
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(_NEAR):
+        if frame is None:
+            return False
+        if frame.f_code.co_name == "__exit__" and "grad_mode" in frame.f_code.co_filename:
+            return True
+        frame = frame.f_back
+    return False
+
+
 _STDLIB = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
 _CO_DECORATES = frozenset({"decorate_context", "generator_context"})
 

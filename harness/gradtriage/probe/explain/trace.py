@@ -19,7 +19,7 @@ from gradtriage.probe.explain.backward import mark_nodes
 from gradtriage.probe.explain.identity import storage_of
 from gradtriage.probe.explain.operations import FILLERS, HOOKS, PRODUCTS, operation_name, tensors_in, written_tensor
 from gradtriage.probe.explain.reach import Reach
-from gradtriage.probe.explain.sites import Site, calling_site
+from gradtriage.probe.explain.sites import Site, calling_site, leaves_block
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.rewrites import Rewrite
@@ -104,6 +104,7 @@ class TapeRecorder:
         self._leaf_memory: set[int] = set()
         self._owners: dict[int, int] = {}
         self._gradless: Site | None = None
+        self._suspended: list[Site | None] = []
         self._pause = pause
         self._inside = 0
 
@@ -157,8 +158,12 @@ class TapeRecorder:
     def gradients(self, on: bool, *, before: bool) -> None:
         """The recording of gradients was switched: remembers where it went off."""
         if before and not on:
-            self._gradless = calling_site(3, decorators=True)
+            # at the end of `with enable_grad()` they go off again where they were off before
+            ended = self._suspended.pop() if self._suspended and leaves_block() else None
+            self._gradless = ended or calling_site(3, decorators=True)
         elif on:
+            if not before and not leaves_block():
+                self._suspended.append(self._gradless)
             self._gradless = None
 
     def _source(self, tensor: Tensor) -> int:
