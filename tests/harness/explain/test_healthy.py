@@ -32,7 +32,7 @@ def detach_for_a_log(a):
 @bodies.add("healthy", a=a)
 def item_in_a_message(a):
     loss = (a**2).sum()
-    print(f"loss {loss.item():.3f}")
+    print(f"loss {loss.item():.3f}")  # noqa: T201
     return loss
 
 

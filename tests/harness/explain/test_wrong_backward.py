@@ -112,6 +112,15 @@ def a_hook_that_scales(a):
     return (y * y).sum()
 
 
+_weight = leaf(0.7, 1.1)
+_cached = {"grid": _weight * 2}
+
+
+@bodies.add("partial", "stale", w=_weight)
+def a_value_cached_from_another_graph(w):
+    return (_cached["grid"] * w).sum()  # <-- here
+
+
 @pytest.mark.parametrize("body", bodies.values(), ids=bodies)
 def test_the_line_of_the_formula_is_named_for(body):
     check(body)

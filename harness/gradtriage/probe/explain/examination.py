@@ -15,7 +15,7 @@ from gradtriage.probe.explain.path import Step, path_of
 from gradtriage.probe.explain.question import Cause, Comparison, Question
 from gradtriage.probe.explain.replays import BodyFailedError, Listing, Replays, Target
 from gradtriage.probe.explain.severed import find_severance
-from gradtriage.probe.explain.wrongbackward import backward_causes, surrogate, write_causes
+from gradtriage.probe.explain.wrongbackward import backward_causes, stale_causes, surrogate, write_causes
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.identity import Key
@@ -253,6 +253,10 @@ def _diagnose_wrong(
     writes = write_causes(question, wrong, together)
     if writes:
         return "partial", writes, ""
-    if any(target.status == "none" for target in wrong):
-        return severed, causes, ""
-    return ("partial" if causes else "wrong-backward"), causes, ""
+    stale = stale_causes(question, wrong, together)
+    if stale:
+        return "partial", stale, ""
+    formula = not causes and any(operation.custom for operation in question.tape().operations)
+    missing = any(target.status == "none" for target in wrong)
+    reason = "autograd and differences differ for certain; the place is not proven"
+    return ("wrong-backward" if formula and not missing else severed), causes, reason

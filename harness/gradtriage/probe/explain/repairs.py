@@ -1,10 +1,9 @@
 """The gradient let through where it was cut, and writes past autograd left out."""
 
-
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -64,6 +63,21 @@ def repair_of(cut: Cut, tape: Tape) -> dict[Key, Rewrite]:
 
 def _line(key: Key) -> tuple[str, int]:
     return key[0].file, key[0].line
+
+
+@dataclass(frozen=True)
+class Constant:
+    """An operation some of whose operands are taken as constants.
+
+    Attributes:
+        positions: Theirs, among the positional arguments.
+    """
+
+    positions: frozenset[int]
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """The operation on the operands without their graph."""
+        return func(*[_bare(a) if i in self.positions else a for i, a in enumerate(args)], **kwargs)
 
 
 class NoWrite:

@@ -1,7 +1,5 @@
 """The operations of one replay: from where, what went in, a digest of what came out, what autograd reaches."""
 
-
-
 from __future__ import annotations
 
 import hashlib
@@ -42,6 +40,7 @@ class Operation:
         digest: Figures that change when the output's values do.
         escape: The result is no tensor: values left torch here.
         zeros: The output is zero everywhere.
+        foreign: Positional arguments that have a graph and were not made in this run.
         past: The targets behind the memory that it writes into past autograd.
         zero_number: It multiplies by the number 0.
         custom: It is a custom function.
@@ -65,6 +64,7 @@ class Operation:
     arguments: tuple[bool, ...] = ()
     zero_number: bool = False
     past: int = 0
+    foreign: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -177,6 +177,13 @@ class TapeRecorder:
             return known[1]
         return UNKNOWN
 
+    def _foreign(self, arguments: Sequence[Any]) -> frozenset[int]:
+        return frozenset(
+            position
+            for position, argument in enumerate(arguments)
+            if isinstance(argument, Tensor) and argument.grad_fn is not None and self._source(argument) == UNKNOWN
+        )
+
     def _describe(
         self,
         key: Key,
@@ -229,6 +236,7 @@ class TapeRecorder:
             tuple(isinstance(a, Tensor) and a.requires_grad for a in arguments[0]) if isinstance(func, type) else (),
             name in PRODUCTS and any(not isinstance(a, Tensor) and a == 0 for a in arguments[0]),
             past,
+            self._foreign(arguments[0]) if UNKNOWN in sources else frozenset(),
         )
         self.tape.operations.append(operation)
         mark_nodes(outputs, index)

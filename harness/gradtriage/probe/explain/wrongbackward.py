@@ -11,7 +11,7 @@ from gradtriage.probe.explain.cuts import moved_operations
 from gradtriage.probe.explain.formulas import Edit, Formula, Statement
 from gradtriage.probe.explain.operations import HOOKS
 from gradtriage.probe.explain.question import Cause, Comparison, Question
-from gradtriage.probe.explain.repairs import NoWrite
+from gradtriage.probe.explain.repairs import Constant, NoWrite
 from gradtriage.probe.explain.replays import BodyFailedError
 from gradtriage.probe.explain.rewrites import NoHook, NumericBackward, OtherBackward, Rewrite
 from gradtriage.probe.explain.sites import Site
@@ -65,6 +65,20 @@ def write_causes(question: Question, targets: Sequence[Target], wrong: Compariso
             evidence = {"autograd": wrong.autograd, "numeric": wrong.numeric.value}
             evidence |= {"autograd_unwritten": comparison.autograd, "numeric_unwritten": comparison.numeric.value}
             return [Cause("inplace", site, operations[0].key[1], question.names(bits), "proven", dict(evidence))]
+    return []
+
+
+def stale_causes(question: Question, targets: Sequence[Target], wrong: Comparison) -> list[Cause]:
+    """Values with a graph that were there before the run: as constants, which they are, they leave autograd right."""
+    bits = question.bits(targets)
+    for operation in question.tape().operations:
+        if not operation.foreign or not any(reach & bits for reach in operation.reach_in):
+            continue
+        slope = _slope(question, targets, {operation.key: Constant(operation.foreign)})
+        if slope is not None and slope != wrong.autograd and wrong.numeric.agrees(slope, question.tolerance):
+            evidence = {"autograd": wrong.autograd, "numeric": wrong.numeric.value, "autograd_constant": slope}
+            site, name, _ = operation.key
+            return [Cause("stale", site, name, question.names(bits), "proven", dict(evidence))]
     return []
 
 
