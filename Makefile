@@ -10,7 +10,7 @@ CRYSTAL := -cell 38 47 55 88 97 104 -default_F 100 -N 14 -misset 12 -31 47 -mosa
 SETTING := -lambda 1.0 -distance 90 -detpixels 600 -pixel 0.3 -phi 20 -osc 2 -phisteps 8 -oversample 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers clean
+.PHONY: help demo test check lint types layers sample clean
 
 help:
 	@echo "make demo   simulate a diffraction image, run the worked example, show its evidence"
@@ -55,6 +55,13 @@ types: $(VENV)/.dev
 
 layers: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+# the one evidence folder that git keeps; made anew when the documents of a run change
+sample: $(VENV)/.tests
+	@git rm -rqf --ignore-unmatch reports/gradient-flow
+	@rm -rf reports/gradient-flow
+	@$(BIN)/gradtriage run plans/gradient-flow.yaml --phase A --quiet
+	@git add --force reports/gradient-flow/phase_a
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
