@@ -100,6 +100,13 @@ def nan_replaced_by_a_number(a):
     return torch.nan_to_num(a.sqrt()).sum()  # <-- here
 
 
+@bodies.add("nan|inf", "nan-other", a=leaf(0.5, 1.0))
+def a_constant_that_is_not_finite(a):
+    weight = torch.log(torch.zeros(2, **F64))  # <-- here
+    scaled = weight * 2.0
+    return (a * scaled).sum()
+
+
 @bodies.add("nan", "nan-div", a=leaf(0.0, 0.0))
 def normalised_by_its_own_length(a):
     y = a / a.norm()  # <-- here

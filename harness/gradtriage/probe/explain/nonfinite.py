@@ -14,7 +14,7 @@ from gradtriage.probe.explain.rewrites import Frozen, Rewrite, SafeOperand
 if TYPE_CHECKING:
     from gradtriage.probe.explain.backward import NodeReport
     from gradtriage.probe.explain.replays import Target
-    from gradtriage.probe.explain.trace import Key, Tape
+    from gradtriage.probe.explain.trace import Key, Operation, Tape
 
 _ROOTS = (
     "sqrt",
@@ -92,14 +92,19 @@ def _number(value: float) -> float | None:
 
 
 def _first_bad_value(tape: Tape) -> int | None:
-    """The first operation whose result is not finite."""
-    for index, operation in enumerate(tape.operations):
-        if (
-            any(isinstance(figure, float) and not math.isfinite(figure) for figure in operation.digest)
-            and operation.reach_out
-        ):
+    """The operation at which the first bad value with a gradient was born: maybe of constants, without one."""
+    bad = {index for index, operation in enumerate(tape.operations) if _not_finite(operation)}
+    index = next((index for index in sorted(bad) if tape.operations[index].reach_out), None)
+    while index is not None:
+        earlier = next((source for source in tape.operations[index].sources if source in bad and source < index), None)
+        if earlier is None:
             return index
+        index = earlier
     return None
+
+
+def _not_finite(operation: Operation) -> bool:
+    return any(isinstance(figure, float) and not math.isfinite(figure) for figure in operation.digest)
 
 
 def _first_bad_gradient(reports: Sequence[NodeReport], bits: int) -> int | None:

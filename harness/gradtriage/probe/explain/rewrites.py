@@ -110,7 +110,7 @@ class FindSingular:
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """The operation's own result."""
         for index, operand in enumerate(args):
-            if isinstance(operand, Tensor) and operand.is_floating_point() and operand.requires_grad:
+            if isinstance(operand, Tensor) and operand.is_floating_point():
                 try:
                     mask = _singular(func, args, kwargs, index)
                 except RuntimeError:  # its backward needs more than this operand
