@@ -173,6 +173,21 @@ def a_cut_between_detached_shifts_that_cancel_otherwise(a, b):
     return torch.from_numpy(total.detach().numpy().copy()) + x + y  # <-- here
 
 
+_drawn = torch.randn(4, 3, generator=torch.Generator().manual_seed(0), **F64)
+
+
+@bodies.add("partial", "detach", v=_drawn.clone().requires_grad_())
+def a_parameter_drawn_with_seed_zero(v):
+    axis = (v / v.norm(dim=1, keepdim=True)).detach()  # <-- here
+    return (v.norm(dim=1) * axis.sum(1)).sum()
+
+
+@bodies.add("partial", "detach", a=two)
+def a_difference_that_looks_straight_through(a):
+    low, high = (a * 2.0).unbind()
+    return (high.sin() + 1.0) / (high - low.detach())  # <-- here
+
+
 @bodies.add("partial", "detach", a=two)
 def part_of_a_sum(a):
     return (a * a.detach()).sum() + a.sin().sum()  # <-- here

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,52 +33,42 @@ def _straight_through(cut: Cut, tape: Tape) -> bool:
 
 
 def _is_added_to_what_was_taken(tape: Tape, index: int) -> bool:
-    later = tape.operations[index + 1 : index + _NEAR]
-    sums = [operation for operation in later if operation.key[1] in _ADDITIONS and index in operation.sources]
+    """One of the usual forms, told by its values: the whole is y, or adds nothing."""
+    later = range(index + 1, min(len(tape.operations), index + _NEAR))
+    sums = [at for at in later if tape.operations[at].key[1] in _ADDITIONS and index in tape.operations[at].sources]
     difference = _made_by(tape, tape.operations[index], 0)
     if difference is not None and difference.key[1] in _SUBTRACTIONS:
-        return any((set(operation.sources) - {index}) & set(difference.sources) for operation in sums[:1])
-    # `x - x.detach()` is nothing but a gradient, whatever it is added to
-    taken = next(iter(tape.operations[index].sources), -1)
-    without = [o for o in later if o.key[1] in _SUBTRACTIONS and index in o.sources]
+        # x + (y - x).detach()
+        return any(_same_value(tape, at, source) for at in sums for source in difference.sources)
+    without = [
+        at for at in later if tape.operations[at].key[1] in _SUBTRACTIONS and index in tape.operations[at].sources
+    ]
     return (
-        any(taken in _behind(tape, o, index) or _added(tape, o, taken) for o in without)
-        or any(_is_only_a_gradient(tape, source) for o in sums for source in o.sources)
-        or any(_followed_by_one(tape, o, later) for o in sums)
+        any(tape.operations[at].zeros or _is_undone(tape, at, index) for at in without)  # x - x.detach()
+        or any(_same_value(tape, at, index) for at in sums)  # y.detach() + (x - x.detach())
+        or any(_is_undone(tape, at, index) for at in sums)  # y.detach() + x - x.detach()
     )
 
 
-def _added(tape: Tape, operation: Operation, taken: int) -> bool:
-    """`y - x.detach() + x`: what was taken is added again afterwards."""
-    at = next(i for i, o in enumerate(tape.operations) if o is operation)
-    later = tape.operations[at + 1 : at + _NEAR]
-    return any(o.key[1] in _ADDITIONS and at in o.sources and taken in o.sources for o in later)
-
-
-def _behind(tape: Tape, operation: Operation, besides: int) -> set[int]:
-    """The other operand, and what it is a sum of."""
-    others = set(operation.sources) - {besides}
-    return others | {
-        s for o in others if o >= 0 and tape.operations[o].key[1] in _ADDITIONS for s in tape.operations[o].sources
-    }
-
-
-def _is_only_a_gradient(tape: Tape, index: int) -> bool:
-    if index < 0 or tape.operations[index].key[1] not in _SUBTRACTIONS:
-        return False
-    sources = tape.operations[index].sources
-    looks = [s for s in sources if s >= 0 and tape.operations[s].key[1] in ("detach", "data")]
-    return any(set(tape.operations[look].sources) & set(sources) for look in looks)
-
-
-def _followed_by_one(tape: Tape, total: Operation, later: list[Operation]) -> bool:
-    """`y.detach() + x - x.detach()`: the sum is followed by the subtraction of what was added, detached."""
-    at = next((i for i, o in enumerate(tape.operations) if o is total), -1)
-    for operation in later:
-        if operation.key[1] in _SUBTRACTIONS and at in operation.sources:
-            looks = [s for s in operation.sources if s >= 0 and tape.operations[s].key[1] in ("detach", "data")]
-            return any(set(tape.operations[look].sources) & set(total.sources) for look in looks)
+def _is_undone(tape: Tape, at: int, index: int) -> bool:
+    """Whether the next sum or difference gives back the value that went into this one beside the detached one."""
+    for later in range(at + 1, min(len(tape.operations), at + _NEAR)):
+        operation = tape.operations[later]
+        if operation.key[1] in _SUBTRACTIONS | _ADDITIONS and at in operation.sources:
+            before = {source for source in tape.operations[at].sources if source >= 0}
+            return any(_same_value(tape, later, source) for source in before | {index})
     return False
+
+
+def _same_value(tape: Tape, one: int, other: int) -> bool:
+    """Whether two results are equal, but for rounding."""
+    if other < 0:
+        return False
+    a, b = tape.operations[one].digest, tape.operations[other].digest
+    return len(a) == len(b) and all(
+        isinstance(x, float) and isinstance(y, float) and math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12)
+        for x, y in zip(a, b, strict=True)
+    )
 
 
 def _made_by(tape: Tape, operation: Operation, position: int) -> Operation | None:

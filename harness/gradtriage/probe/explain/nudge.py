@@ -1,7 +1,5 @@
 """Moving a leaf a little, before the first time that anything reads it."""
 
-
-
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

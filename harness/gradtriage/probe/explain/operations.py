@@ -1,7 +1,5 @@
 """What torch's functions do with their arguments, told by their names: read, view, write, fill, ask."""
 
-
-
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence

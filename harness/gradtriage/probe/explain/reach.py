@@ -1,7 +1,5 @@
 """Which of the leaves in question a backward pass from a tensor would reach, as a set of bits."""
 
-
-
 from __future__ import annotations
 
 from collections.abc import Callable

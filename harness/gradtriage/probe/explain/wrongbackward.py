@@ -31,7 +31,7 @@ def surrogate(question: Question, targets: Sequence[Target], wrong: Comparison) 
     """A custom function that gives a step a slope on purpose: it accounts for the whole difference.
 
     Its result does not follow its operand (it rounds, compares, fires), and with the true slope, which is zero,
-    autograd and differences agree.
+    autograd and differences agree. Of one operand only: what else is constant inside is a fault of its own.
     """
     bits = question.bits(targets)
     moved = moved_operations(question.tape(), question.nudged_tape(targets, wrong.numeric.step))
@@ -39,7 +39,7 @@ def surrogate(question: Question, targets: Sequence[Target], wrong: Comparison) 
     steps = [
         operations[0]
         for operations in _suspects(question, bits)
-        if operations[0].custom and all(operation.key in still for operation in operations)
+        if all(o.custom and sum(o.arguments) == 1 and o.key in still for o in operations)
     ]
     keys = [o.key for group in _suspects(question, bits) if group[0] in steps for o in group]
     if not keys:
