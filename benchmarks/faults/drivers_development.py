@@ -1,5 +1,7 @@
 """Functions of parameters over the development packages; each gives (function, parameters, package)."""
 
+# ruff: noqa: ARG005, E741 - fields of equations take a time; the formulas are their authors'
+
 from __future__ import annotations
 
 import torch

@@ -1,5 +1,7 @@
 """Functions of parameters over the packages of the test split; as in `drivers_development`."""
 
+# ruff: noqa: ARG002, ARG005 - fields of equations take a time; the formulas are their authors'
+
 from __future__ import annotations
 
 import torch
@@ -287,8 +289,8 @@ def e3nn_harmonics():
 
 
 def e3nn_radial():
-    from e3nn.math import soft_one_hot_linspace, soft_unit_step
     from e3nn import o3
+    from e3nn.math import soft_one_hot_linspace, soft_unit_step
 
     def f(r, q):
         one = soft_one_hot_linspace(r, 0.0, 3.0, 5, basis="smooth_finite", cutoff=True)

@@ -157,7 +157,7 @@ def mutate(text: str, site: Site, family: str, operator: str, random_: random.Ra
     if operator in _OPERAND.get(family, {}):
         return _operand(file, statement, site, family, operator, random_)
     if operator in _AFTER.get(family, {}) or operator == "no_grad":
-        return _statement(file, statement, site, family, operator, fill)
+        return _statement(file, site, family, operator, fill)
     if operator == "decorator":
         return _decorated(file, site)
     if operator in _WRONG_LINES:
@@ -198,7 +198,7 @@ def _operand(
 
 
 def _statement(
-    file: _File, statement: ast.stmt, site: Site, family: str, operator: str, fill: dict[str, str]
+    file: _File, site: Site, family: str, operator: str, fill: dict[str, str]
 ) -> Mutant | None:
     if not site.target or site.end != site.line:
         return None

@@ -1,5 +1,7 @@
 """Draws mutants of a split, asks the tool about each, and writes one JSON line for each."""
 
+# ruff: noqa: B023 - children run before the loop goes on
+
 from __future__ import annotations
 
 import argparse
@@ -239,7 +241,7 @@ def verdict_of(mutant, original, answer):
     return {
         "truth": judge(original, truth), "nonfinite": nonfinite, "origin_hit": at_origin, "verdict": document["verdict"], "reason": document["reason"],
         "hit": bool(named) and named[0] == (True, True), "hit_any": (True, True) in named,
-        "proven_wrong": any(c["proof"] == "proven" and n != (True, True) for c, n in zip(causes, named)),
+        "proven_wrong": any(c["proof"] == "proven" and n != (True, True) for c, n in zip(causes, named, strict=True)),
         "causes": [{k: c[k] for k in ("kind", "file", "line", "source", "op", "proof")} for c in causes],
         "evaluations": document["evaluations"], "seconds": round(seconds, 3), "seconds_of": document["seconds"],
     }  # fmt: skip
@@ -261,7 +263,7 @@ def main() -> None:
     sys.path.insert(0, copies.root)
     drivers = importlib.import_module(f"drivers_{given.split}").DRIVERS
     deadline = time.monotonic() + 60 * given.minutes
-    out = Path(given.out).open("a")
+    out = Path(given.out).open("a")  # noqa: SIM115
     originals, sites = {}, {}
     for name, driver in drivers.items():
         answer = in_child(quiet(lambda: examined(driver)))

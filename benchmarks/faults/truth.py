@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -52,7 +53,7 @@ def _differences(function, parameters, name, direction):
         estimates.append((sides[0] - sides[1]) / (2 * step))
     if not all(map(math.isfinite, estimates)):
         return None, None
-    pairs = [(abs(a - b), b) for a, b in zip(estimates, estimates[1:])]
+    pairs = [(abs(a - b), b) for a, b in itertools.pairwise(estimates)]
     error, value = min(pairs)
     return value, error
 
