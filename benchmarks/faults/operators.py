@@ -197,9 +197,7 @@ def _operand(
     return Mutant(operator, family, site.file, _with_torch(changed), site.line, site.end)
 
 
-def _statement(
-    file: _File, site: Site, family: str, operator: str, fill: dict[str, str]
-) -> Mutant | None:
+def _statement(file: _File, site: Site, family: str, operator: str, fill: dict[str, str]) -> Mutant | None:
     if not site.target or site.end != site.line:
         return None
     line = file.lines[site.line - 1].rstrip("\n")

@@ -239,7 +239,8 @@ def verdict_of(mutant, original, answer):
     )
     nonfinite = not all(p["finite"] for p in truth["parameters"].values()) or not math.isfinite(truth["loss"])
     return {
-        "truth": judge(original, truth), "nonfinite": nonfinite, "origin_hit": at_origin, "verdict": document["verdict"], "reason": document["reason"],
+        "truth": judge(original, truth), "nonfinite": nonfinite, "origin_hit": at_origin,
+        "verdict": document["verdict"], "reason": document["reason"],
         "hit": bool(named) and named[0] == (True, True), "hit_any": (True, True) in named,
         "proven_wrong": any(c["proof"] == "proven" and n != (True, True) for c, n in zip(causes, named, strict=True)),
         "causes": [{k: c[k] for k in ("kind", "file", "line", "source", "op", "proof")} for c in causes],

@@ -33,7 +33,8 @@ def main() -> None:
         mine = [line for line in faults if line["family"] == family]
         seen = sum(line["verdict"] not in ("healthy", "unknown", "crash") for line in mine)
         print(
-            f"{family:9} detected {wilson(seen, len(mine))}; line named first {wilson(sum(m['hit'] for m in mine), len(mine))}"
+            f"{family:9} detected {wilson(seen, len(mine))}; "
+            f"line named first {wilson(sum(m['hit'] for m in mine), len(mine))}"
         )
         for operator in sorted({line["operator"] for line in mine}):
             of = [line for line in mine if line["operator"] == operator]
@@ -57,7 +58,8 @@ def main() -> None:
     seconds = sorted(line["seconds"] for line in mutants)
     if seconds:
         print(
-            f"seconds: median {statistics.median(seconds):.2f}, 90 % {seconds[int(0.9 * len(seconds))]:.2f}, longest {seconds[-1]:.1f}"
+            f"seconds: median {statistics.median(seconds):.2f}, "
+            f"90 % {seconds[int(0.9 * len(seconds))]:.2f}, longest {seconds[-1]:.1f}"
         )
 
 
