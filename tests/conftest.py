@@ -1,5 +1,7 @@
 """What all tests share: warnings are errors, and pytest can be run within a test."""
 
+import signal
+
 import pytest
 
 pytest_plugins = ["pytester"]
@@ -8,3 +10,7 @@ pytest_plugins = ["pytester"]
 def pytest_configure(config: pytest.Config) -> None:
     # here and not in pyproject.toml, so that the plans' cases, which warn on purpose, run as a user would run them
     config.addinivalue_line("filterwarnings", "error")
+    # a shell's background job starts with these ignored, and a command that we interrupt would inherit that
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
