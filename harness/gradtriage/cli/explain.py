@@ -47,6 +47,13 @@ def explain(nodeid: str, pytest_args: tuple[str, ...], json_file: str | None, ti
         say(f"sealed what a killed run had left: {folder}", err=True)
     to_stdout = json_file == "-"
     outcome = run_task(task, sys.stderr.buffer if verbose else None)
+    if outcome.ending.exit_code == PYTEST_USAGE:
+        log = f"{shown_path(outcome.folder)}/pytest.log"
+        say(
+            f"gradtriage: {nodeid}: pytest cannot find the test; give a node id that it can collect; see {log}",
+            err=True,
+        )
+        return 2
     diagnosis = _read(outcome.folder)
     say("\n".join(_lines(project, outcome, diagnosis)), err=to_stdout)
     if json_file is not None and diagnosis is not None:
@@ -70,16 +77,14 @@ def _lines(project: Project, outcome: Outcome, diagnosis: DiagnosisDocument | No
 
 
 def _why_nothing(outcome: Outcome) -> str:
-    if outcome.ending.exit_code == PYTEST_USAGE:
-        return f"no diagnosis: pytest cannot find the test; see {shown_path(outcome.folder)}/pytest.log"
+    if outcome.ending.cause == "timeout":
+        return "no diagnosis: the time limit came first; give more with --timeout"
     return "no diagnosis: the test did not come to run, or was skipped"
 
 
 def _exit_code(outcome: Outcome, diagnosis: DiagnosisDocument | None) -> int:
     if outcome.ending.cause == "interrupted":
         return INTERRUPTED
-    if outcome.ending.exit_code == PYTEST_USAGE:
-        return 2
     if outcome.ending.log_error is not None:
         return NOT_FINISHED
     return 0 if diagnosis is not None and diagnosis.verdict == "healthy" else 1

@@ -43,6 +43,9 @@ def scan(pytest_args: tuple[str, ...], strength: bool, json_file: str | None, ti
     to_stdout = json_file == "-"
     echo = None if quiet else (sys.stderr.buffer if to_stdout else sys.stdout.buffer)
     outcome = run_scan(task, echo, strength=strength)
+    if outcome.ending.exit_code == PYTEST_USAGE:
+        say(f"gradtriage: pytest cannot use these arguments; see {shown_path(outcome.folder)}/pytest.log", err=True)
+        return 2
     document = ScanDocument.read(outcome.folder / "scan.json")
     say("\n".join(_lines(outcome, document)), err=to_stdout)
     if json_file is not None:
@@ -76,8 +79,6 @@ def _lines(outcome: Outcome, document: ScanDocument) -> list[str]:
 def _exit_code(outcome: Outcome, document: ScanDocument) -> int:
     if outcome.ending.cause == "interrupted":
         return INTERRUPTED
-    if outcome.ending.exit_code == PYTEST_USAGE:
-        return 2
     if outcome.ending.log_error is not None:
         return NOT_FINISHED
-    return int(document.summary.vacuous_checks > 0)
+    return int(document.summary.vacuous_checks > 0 or outcome.manifest.status != "complete")

@@ -125,7 +125,17 @@ def test_a_healthy_test_ends_with_0_and_its_evidence_is_whole(project):
 def test_a_test_that_does_not_exist_is_wrong_usage(project):
     done = gradtriage(project, "explain", "test_it.py::test_nothing")
     assert done.returncode == 2
-    assert "pytest cannot find the test" in done.stdout
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "pytest cannot find the test" in done.stderr
+
+
+def test_a_scan_in_which_nothing_ran_does_not_end_with_0(project, tmp_path):
+    (tmp_path / "gradtriage.toml").touch()
+    (tmp_path / "test_none.py").write_text("")
+    done = gradtriage(tmp_path, "scan", "test_none.py", "--quiet")
+    assert done.returncode == 1
+    assert "no test was collected" in done.stdout
 
 
 def test_a_scan_names_the_checks_that_prove_nothing_and_what_others_miss(project):

@@ -77,6 +77,10 @@ class PendingNudges:
         """While we read memory ourselves, nothing counts as read."""
         self._paused = on
 
+    def unread(self) -> list[Tensor]:
+        """The leaves whose steps still wait: nothing that we can see has read them."""
+        return [leaf for leaf, _ in self._waiting]
+
     def settle(self) -> None:
         """Takes all steps that wait: the gradient call has come."""
         for leaf, nudge in self._waiting:

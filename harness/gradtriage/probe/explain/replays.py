@@ -242,8 +242,19 @@ class _Stopper:
 
     def opened(self, call: GradientCall) -> None:
         if call.number == self._number:
+            self._refuse_unseen_reads(call)
             self._conditions.pending.settle()
             self._reply.send(self._answer(call))
+
+    def _refuse_unseen_reads(self, call: GradientCall) -> None:
+        """A leaf that autograd reaches was read; if we did not see it, its step came too late and says nothing."""
+        unread = {id(leaf) for leaf in self._conditions.pending.unread()}
+        if not unread:
+            return
+        reached = zip(call.targets, call.gradients(), strict=True)
+        if any(id(leaf) in unread and gradient is not None for leaf, gradient in reached):
+            message = "a parameter is read where replays cannot see it (vmap, another thread)"
+            self._reply.send(Failure("UnseenReadError", message))
 
 
 def _slopes(call: GradientCall, identities: Identities, targets: Sequence[Target]) -> list[float]:
