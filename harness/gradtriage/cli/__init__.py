@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import click
 
 from gradtriage import __version__
+from gradtriage.cli.codes import INTERRUPTED
 from gradtriage.cli.output import let_go, say
 from gradtriage.errors import GradTriageError
 
@@ -19,7 +20,6 @@ COMMANDS = {
     "init": ("gradtriage.cli.init", "Write a starting plan, ledger and settings for a project."),
     "doctor": ("gradtriage.cli.doctor", "Say what the environment is and what makes runs irreproducible."),
 }
-INTERRUPTED = 130
 
 
 class _LazyGroup(click.Group):

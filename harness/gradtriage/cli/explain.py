@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gradtriage.cli.codes import WRONG_USAGE, ending_code, unusable
 from gradtriage.cli.output import say
 from gradtriage.cli.targets import check_json_target, json_to, shown_path
 from gradtriage.errors import UsageError
@@ -17,7 +18,6 @@ from gradtriage.run.runner import Outcome, run_task
 from gradtriage.run.seal import seal_all_abandoned
 from gradtriage.run.task import explain_task
 
-INTERRUPTED, NOT_FINISHED, PYTEST_USAGE = 130, 3, 4
 DIAGNOSIS = "diagnosis.json"
 
 
@@ -47,13 +47,13 @@ def explain(nodeid: str, pytest_args: tuple[str, ...], json_file: str | None, ti
         say(f"sealed what a killed run had left: {folder}", err=True)
     to_stdout = json_file == "-"
     outcome = run_task(task, sys.stderr.buffer if verbose else None)
-    if outcome.ending.exit_code == PYTEST_USAGE:
+    if unusable(outcome):
         log = f"{shown_path(outcome.folder)}/pytest.log"
         say(
             f"gradtriage: {nodeid}: pytest cannot find the test; give a node id that it can collect; see {log}",
             err=True,
         )
-        return 2
+        return WRONG_USAGE
     diagnosis = _read(outcome.folder)
     say("\n".join(_lines(project, outcome, diagnosis)), err=to_stdout)
     if json_file is not None and diagnosis is not None:
@@ -83,8 +83,6 @@ def _why_nothing(outcome: Outcome) -> str:
 
 
 def _exit_code(outcome: Outcome, diagnosis: DiagnosisDocument | None) -> int:
-    if outcome.ending.cause == "interrupted":
-        return INTERRUPTED
-    if outcome.ending.log_error is not None:
-        return NOT_FINISHED
-    return 0 if diagnosis is not None and diagnosis.verdict == "healthy" else 1
+    code = ending_code([outcome])
+    healthy = diagnosis is not None and diagnosis.verdict == "healthy"
+    return int(not healthy) if code is None else code

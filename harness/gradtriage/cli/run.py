@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from gradtriage.cli.codes import INTERRUPTED, NOT_FINISHED, ending_code, unusable
 from gradtriage.cli.output import say
 from gradtriage.cli.targets import check_json_target, json_to, shown_path
 from gradtriage.model.document import to_json
@@ -12,9 +13,6 @@ from gradtriage.report.terminal import outcome_lines
 from gradtriage.run.runner import Outcome
 from gradtriage.run.seal import seal_all_abandoned
 from gradtriage.run.workflow import Blocked, Workflow, open_workflow, run_phases
-
-INTERRUPTED, NOT_FINISHED = 130, 3
-PYTEST_USAGE = 4  # pytest's own code for a command line that it cannot use
 
 
 @click.command(
@@ -44,7 +42,7 @@ def run(plan: Path, phases: tuple[str, ...], quiet: bool, json_file: str | None)
     for result in run_phases(workflow, echo):
         results.append(result)
         said = say("\n".join(_lines(result)), err=to_stdout) and said
-        if isinstance(result, Outcome) and result.ending.exit_code == PYTEST_USAGE:
+        if isinstance(result, Outcome) and unusable(result):
             said = say(f"gradtriage: {_usage_line(workflow, result)}", err=True) and said
     if json_file is not None:
         said = json_to(json_file, to_json({"phases": [_entry(result) for result in results]})) and said
@@ -80,15 +78,6 @@ def _entry(result: Outcome | Blocked) -> dict[str, object]:
 
 
 def _exit_code(results: list[Outcome | Blocked]) -> int:
-    outcomes = [result for result in results if isinstance(result, Outcome)]
-    if any(outcome.ending.cause == "interrupted" for outcome in outcomes):
-        return INTERRUPTED
-    if any(outcome.ending.log_error or _lost_events(outcome) for outcome in outcomes):
-        return NOT_FINISHED
-    if any(outcome.ending.exit_code == 4 for outcome in outcomes):
-        return 2
-    return 0 if all(isinstance(result, Outcome) and result.met for result in results) else 1
-
-
-def _lost_events(outcome: Outcome) -> bool:
-    return any("could not be written" in fault for fault in outcome.manifest.faults)
+    code = ending_code([result for result in results if isinstance(result, Outcome)])
+    met = all(isinstance(result, Outcome) and result.met for result in results)
+    return int(not met) if code is None else code

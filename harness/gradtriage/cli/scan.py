@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from gradtriage.cli.codes import WRONG_USAGE, ending_code, unusable
 from gradtriage.cli.output import say
 from gradtriage.cli.targets import check_json_target, json_to, shown_path
 from gradtriage.model.scan import ScanDocument
@@ -12,8 +13,6 @@ from gradtriage.model.settings import find_project
 from gradtriage.run.runner import Outcome
 from gradtriage.run.scan import run_scan, scan_task
 from gradtriage.run.seal import seal_all_abandoned
-
-INTERRUPTED, NOT_FINISHED, PYTEST_USAGE = 130, 3, 4
 
 
 @click.command(
@@ -43,9 +42,9 @@ def scan(pytest_args: tuple[str, ...], strength: bool, json_file: str | None, ti
     to_stdout = json_file == "-"
     echo = None if quiet else (sys.stderr.buffer if to_stdout else sys.stdout.buffer)
     outcome = run_scan(task, echo, strength=strength)
-    if outcome.ending.exit_code == PYTEST_USAGE:
+    if unusable(outcome):
         say(f"gradtriage: pytest cannot use these arguments; see {shown_path(outcome.folder)}/pytest.log", err=True)
-        return 2
+        return WRONG_USAGE
     document = ScanDocument.read(outcome.folder / "scan.json")
     say("\n".join(_lines(outcome, document)), err=to_stdout)
     if json_file is not None:
@@ -77,8 +76,6 @@ def _lines(outcome: Outcome, document: ScanDocument) -> list[str]:
 
 
 def _exit_code(outcome: Outcome, document: ScanDocument) -> int:
-    if outcome.ending.cause == "interrupted":
-        return INTERRUPTED
-    if outcome.ending.log_error is not None:
-        return NOT_FINISHED
-    return int(document.summary.vacuous_checks > 0 or outcome.manifest.status != "complete")
+    code = ending_code([outcome])
+    unproven = document.summary.vacuous_checks > 0 or outcome.manifest.status != "complete"
+    return int(unproven) if code is None else code

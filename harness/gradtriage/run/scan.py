@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import IO
 
 from gradtriage.evidence.capture import read_capture
@@ -58,8 +57,3 @@ def run_scan(task: Task, echo: IO[bytes] | None, *, strength: bool) -> Outcome:
         execute(again, interpreter(task.project), partial, folder, None)
 
     return run_task(task, echo, replay)
-
-
-def replays_of(folder: Path) -> Path:
-    """Where the events of the replays lie."""
-    return folder / REPLAYS

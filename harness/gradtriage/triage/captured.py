@@ -11,7 +11,6 @@ from gradtriage.evidence.events import in_flight
 from gradtriage.evidence.junit import JUnit, read_junit
 from gradtriage.model.diagnosis import DiagnosisDocument
 from gradtriage.model.documents import (
-    Criteria,
     Ending,
     Environment,
     GradientEntry,
@@ -105,11 +104,6 @@ def read_captured(folder: Path) -> Captured:
         diagnosis=DiagnosisDocument.read(folder / "diagnosis.json") if (folder / "diagnosis.json").exists() else None,
         events=read_capture(folder),
     )
-
-
-def read_criteria(folder: Path) -> Criteria:
-    """Reads the evaluated criteria of a folder; errors as `read_captured`."""
-    return Criteria.read(folder / "criteria.json")
 
 
 def _junit_if_any(path: Path) -> JUnit | None:
