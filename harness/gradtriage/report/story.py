@@ -66,6 +66,16 @@ def proof_sentence(cause: DiagnosedCause) -> str:
             f"with a safe operand here autograd gives {figures['autograd_safe']}, as differences do "
             f"({figures['numeric_safe']})"
         )
+    if "autograd_mended" in figures:
+        return (
+            f"without the value of an earlier graph autograd gives {figures['autograd_mended']}, as differences do "
+            f"({figures['numeric_mended']})"
+        )
+    if "autograd_unwritten" in figures:
+        return (
+            f"without this write autograd gives {figures['autograd_unwritten']}, as differences do "
+            f"({figures['numeric_unwritten']})"
+        )
     if "autograd_restored" in figures:
         what = "without this hook" if cause.kind == "hook" else "with differences in place of this formula"
         return (

@@ -18,6 +18,7 @@ _REBUILD = frozenset(
     {
         "tensor", "as_tensor", "asarray", "new_tensor", "scalar_tensor", "linspace", "logspace", "arange", "full",
         "full_like", "new_full", "Tensor", "from_dlpack", "frombuffer", "DoubleTensor", "FloatTensor", "Parameter",
+        "__deepcopy__",
     }
 )  # fmt: skip
 

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.children import ChildFailedError
+from gradtriage.probe.explain.choice import chosen, place
 from gradtriage.probe.explain.deaths import zero_causes
+from gradtriage.probe.explain.elsewhere import copies, stopped_by_the_caller, trained_elsewhere
 from gradtriage.probe.explain.nonfinite import nonfinite_causes
 from gradtriage.probe.explain.path import Step, path_of
 from gradtriage.probe.explain.question import Cause, Comparison, Question
+from gradtriage.probe.explain.raised import raising_causes
 from gradtriage.probe.explain.replays import BodyFailedError, Listing, Replays, Target
 from gradtriage.probe.explain.severed import find_severance
 from gradtriage.probe.explain.wrongbackward import backward_causes, stale_causes, surrogate, write_causes
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from gradtriage.probe.explain.identity import Key
     from gradtriage.probe.explain.program import Program
 
-MOST_CALLS = 8
 # Numeric derivatives of single targets: at most so many, the rest is tested in groups.
 MOST_SINGLE = 16
 
@@ -78,9 +80,7 @@ def examine(program: Program, *, call: int | None = None, seconds: float = 60.0)
         return Diagnosis("unknown", None, reason=f"the body does not come to a gradient computation: {error}")
     if not listings:
         return Diagnosis("unknown", None, reason="the body computes no gradient")
-    if call is not None:
-        listings = [listing for listing in listings if listing.number == call]
-    diagnosis = _nondeterministic(replays, listings, again) or _first_unhealthy(replays, listings)
+    diagnosis = _nondeterministic(replays, listings, again) or _first_unhealthy(replays, listings, call)
     diagnosis.evaluations = replays.evaluations
     diagnosis.seconds = {"plain": plain, "total": time.monotonic() - started}
     return diagnosis
@@ -107,14 +107,17 @@ def _as_listed(listing: Listing) -> list[Finding]:
     return [Finding(target, target.status) for target in listing.targets]
 
 
-def _first_unhealthy(replays: Replays, listings: Sequence[Listing]) -> Diagnosis:
-    """The first few computations in order, then those with missing, zero or non-finite gradients among the rest."""
-    first, rest = listings[:MOST_CALLS], listings[MOST_CALLS:]
-    suspicious = [listing for listing in rest if any(t.status != "ok" for t in listing.targets)]
+def _first_unhealthy(replays: Replays, listings: Sequence[Listing], number: int | None) -> Diagnosis:
+    """The first unhealthy one of the computations that are examined, else what could be decided least."""
+    examined = [one for one in listings if one.number == number] if number is not None else chosen(listings)
+    if not examined:
+        return Diagnosis("healthy", listings[0], reason="the call raises, and the test expects it to")
+    known: set[object] = set()
     diagnoses = []
-    for listing in [*first, *suspicious[:MOST_CALLS]]:
+    for listing in examined:
+        question = Question(replays, listing, listings, again=place(listing) in known)
+        known.add(place(listing))
         try:
-            question = Question(replays, listing)
             diagnosis = _diagnose(question)
             if diagnosis.causes:
                 diagnosis.path = path_of(question.tape(), diagnosis.causes[0])
@@ -135,10 +138,13 @@ def _diagnose(question: Question) -> Diagnosis:
         return Diagnosis(
             "unknown", listing, _as_listed(listing), reason="no parameter can be recognised in a second run"
         )
+    if question.raises_midway:
+        return _diagnose_raising(question)
     findings = _compare_all(question)
     verdicts: list[str] = []
     causes: list[Cause] = []
-    reason = ""
+    meant, reason = _not_asked_about(question, findings)
+    findings = [replace(f, status="none") if f.target.name in meant else f for f in findings]
     wrong = [finding.target for finding in findings if finding.status == "wrong"]
     if wrong:
         verdict, found, reason = _diagnose_wrong(question, wrong, findings)
@@ -156,6 +162,7 @@ def _diagnose(question: Question) -> Diagnosis:
         verdicts.append(verdict)
         causes += found
     unused = [f.target for f in findings if f.target.status == "none" and f.status == "none"]
+    unused = [target for target in unused if target.name not in meant]
     if unused:
         verdict, found = zero_causes(question, unused)
         # one that nothing depends on is no fault beside others that are used
@@ -170,6 +177,27 @@ def _diagnose(question: Question) -> Diagnosis:
     return Diagnosis(verdict, listing, findings, causes, reason)
 
 
+def _not_asked_about(question: Question, findings: Sequence[Finding]) -> tuple[set[str], str]:
+    """Targets without a gradient that the computation is not about, and why: copies, what is trained elsewhere."""
+    listing = question.listing
+    wrong = {f.target.name: f for f in findings if f.status == "wrong"}
+    copied = copies(listing) & set(wrong)
+    if copied:
+        return copied, f"no gradient is meant for copies of other parameters: {', '.join(sorted(copied))}"
+    elsewhere = [target for target in trained_elsewhere(listing, question.others) if target.name in wrong]
+    if not elsewhere:
+        return set(), ""
+    why = stopped_by_the_caller(question, elsewhere, question.compare(elsewhere))
+    names = {target.name for target in elsewhere} if why else set()
+    return names, f"no gradient is meant here for {', '.join(sorted(names))}: {why}" if names else ""
+
+
+def _diagnose_raising(question: Question) -> Diagnosis:
+    """A computation that raises midway: a gradient that nobody gets, whatever it would be."""
+    verdict, causes = raising_causes(question, question.targets)
+    return Diagnosis(verdict, question.listing, _as_listed(question.listing), causes, question.listing.raises)
+
+
 def _diagnose_nonfinite(question: Question, bad: Sequence[Target]) -> Diagnosis:
     statuses = {target.status for target in bad}
     verdict = "nan" if "nan" in statuses or math.isnan(question.listing.loss) else "inf"
@@ -180,7 +208,7 @@ def _compare_all(question: Question) -> list[Finding]:
     """Every target by itself where they are few; where they are many, groups of equal status first."""
     targets = question.targets
     slopes = dict(zip((t.key for t in targets), question.replays.slopes(question.listing.number, targets), strict=True))
-    if len(targets) <= MOST_SINGLE:
+    if len(targets) <= MOST_SINGLE and not question.again:
         return [_finding(question, target, slopes) for target in targets]
     findings = []
     for status in ("ok", "zero", "none"):

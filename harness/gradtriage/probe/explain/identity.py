@@ -9,15 +9,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# "old" with the tensor's id (a forked child has the parent's memory), or "born" with its number
+# "old" with the tensor's id (a forked child has the parent's memory), "born" with its number, or "frozen", again with
+# an id: a parameter that requires no gradient, and so is no leaf in question
 Key = tuple[str, int]
 
 
 def leaves_alive() -> dict[int, Tensor]:
     """All leaf tensors that require a gradient and exist now, by id."""
+    return {id(tensor): tensor for tensor in _tensors_alive() if tensor.requires_grad and tensor.is_leaf}
+
+
+def frozen_alive() -> list[Tensor]:
+    """All parameters of modules that exist now and require no gradient."""
+    return [t for t in _tensors_alive() if issubclass(type(t), torch.nn.Parameter) and not t.requires_grad]
+
+
+def _tensors_alive() -> list[Tensor]:
     # `type` and not `isinstance`: no `__class__` property of the code under test runs
-    tensors = [thing for thing in gc.get_objects() if issubclass(type(thing), Tensor)]
-    return {id(tensor): tensor for tensor in tensors if tensor.requires_grad and tensor.is_leaf}
+    return [thing for thing in gc.get_objects() if issubclass(type(thing), Tensor)]
 
 
 class Identities:

@@ -1,15 +1,18 @@
-"""Moving a leaf a little, before the first time that anything reads it."""
+"""Moving a leaf a little, before the first time that anything reads the value in question."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from gradtriage.probe.explain.identity import Key, direction, storage_of
+from gradtriage.probe.explain.identity import Key, direction
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.leafmemory import LeafMemory
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,16 @@ class Nudge:
         scale: Its typical magnitude, as the first run saw it.
         seed: Of the direction.
         step: Relative length of the step; 0 leaves the leaf alone.
+        epoch: The value in question: how often the leaf was written into before.
+        copies: Whether a copy of the leaf (`deepcopy`, `load_state_dict`) counts as a reading of it.
     """
 
     key: Key
     scale: float
     seed: int
     step: float
+    epoch: int = 0
+    copies: bool = False
 
 
 def apply_nudge(leaf: Tensor, nudge: Nudge) -> None:
@@ -38,19 +45,21 @@ def apply_nudge(leaf: Tensor, nudge: Nudge) -> None:
 
 
 class PendingNudges:
-    """The steps that are still to be taken, each when its leaf is first read.
+    """The steps that are still to be taken, each when its leaf's value in question is first read.
 
-    A leaf's value is not final when it is born: a module makes its parameters empty and fills them later. So the step
-    waits for the first operation that reads the leaf's memory, and neither views it nor writes into it.
+    A leaf's value is not final when it is born: a module makes its parameters empty and fills them later, and an
+    optimiser writes into them. So the step waits for the epoch, and in it for the first operation that reads the
+    leaf's memory, and neither views it nor writes into it.
 
     Args:
         nudges: The steps of this replay.
+        memory: Of the leaves.
     """
 
-    def __init__(self, nudges: Sequence[Nudge]) -> None:
+    def __init__(self, nudges: Sequence[Nudge], memory: LeafMemory) -> None:
         self._wanted = {nudge.key: nudge for nudge in nudges if nudge.step != 0}
-        self._waiting: list[tuple[Tensor, Nudge]] = []
-        self._paused = False
+        self._waiting: dict[Key, tuple[Tensor, Nudge]] = {}
+        self._memory = memory
 
     def __bool__(self) -> bool:
         return bool(self._wanted or self._waiting)
@@ -59,30 +68,24 @@ class PendingNudges:
         """A leaf exists from now on."""
         nudge = self._wanted.pop(key, None)
         if nudge is not None:
-            self._waiting.append((leaf, nudge))
+            self._waiting[key] = leaf, nudge
 
-    def read(self, values: Iterable[Any]) -> None:
-        """Something reads these values now: the steps of the leaves among them (or behind them) are taken."""
-        if not self._waiting or self._paused:
+    def read(self, keys: Iterable[Key], *, copy: bool = False) -> None:
+        """Something is about to read these leaves: their steps are taken."""
+        if not self._waiting or self._memory.paused:
             return
-        memory = {storage_of(value) for value in values if isinstance(value, Tensor)}
-        # asked anew each time: a module that changes type or device gives its parameters other memory
-        due = [waiting for waiting in self._waiting if storage_of(waiting[0]) in memory]
-        if due:
-            self._waiting = [waiting for waiting in self._waiting if all(waiting is not one for one in due)]
-            for leaf, nudge in due:
-                apply_nudge(leaf, nudge)
-
-    def pause(self, on: bool) -> None:
-        """While we read memory ourselves, nothing counts as read."""
-        self._paused = on
+        for key in keys:
+            waiting = self._waiting.get(key)
+            if waiting is not None and self._memory.epoch(key) >= waiting[1].epoch and (waiting[1].copies or not copy):
+                del self._waiting[key]
+                apply_nudge(*waiting)
 
     def unread(self) -> list[Tensor]:
         """The leaves whose steps still wait: nothing that we can see has read them."""
-        return [leaf for leaf, _ in self._waiting]
+        return [leaf for leaf, _ in self._waiting.values()]
 
     def settle(self) -> None:
         """Takes all steps that wait: the gradient call has come."""
-        for leaf, nudge in self._waiting:
+        for leaf, nudge in self._waiting.values():
             apply_nudge(leaf, nudge)
         self._waiting.clear()

@@ -82,6 +82,8 @@ def is_view(name: str) -> bool:
 def operation_name(func: Any) -> str | None:
     """The name under which an operation is known; None for one that reads no values."""
     name = getattr(func, "__name__", None) or str(func)
+    if isinstance(func, type):
+        return name.rstrip("_")  # a custom function's name says nothing about writing
     if name == "__new__":
         return "Parameter"
     if name in ("__get__", "__set__"):
@@ -93,14 +95,27 @@ def operation_name(func: Any) -> str | None:
     return None if name in _QUESTIONS else name
 
 
+def writes(name: str) -> bool:
+    """Whether an operation writes into its first operand, by its name."""
+    ends = name.endswith("_") and not name.endswith("__")
+    return ends or name in _WRITES or (name.startswith("__i") and name not in _NO_WRITES)
+
+
 def written_tensor(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor | None:
     """The tensor that an operation writes into, by its name."""
-    ends = name.endswith("_") and not name.endswith("__")
-    if not (ends or name in _WRITES or (name.startswith("__i") and name not in _NO_WRITES)):
+    if not writes(name):
         return None
     # functions of `torch.nn.init` hand their operand over by name
     first = args[0] if args else kwargs.get("tensor")
     return first if isinstance(first, Tensor) else None
+
+
+def written_tensors(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Tensor]:
+    """The tensors that an operation writes into: one, those of a list (a fused optimiser step), or `out`."""
+    if name.endswith("_") and args and isinstance(args[0], (list, tuple)):
+        return list(tensors_in(args[0], depth=1))
+    written = written_tensor(name, args, kwargs)
+    return [*([] if written is None else [written]), *tensors_in(kwargs.get("out"))]
 
 
 _WRITES = frozenset({"__setitem__", "data="})

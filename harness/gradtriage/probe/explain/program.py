@@ -9,6 +9,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+# what a computation raises whose loss nothing was recorded for
+NO_GRAPH = "the loss has no graph"
+
 
 @dataclass
 class GradientCall:

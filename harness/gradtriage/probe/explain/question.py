@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradtriage.probe.explain.nudge import Nudge
 from gradtriage.probe.explain.oracle import Derivative, differentiate
+from gradtriage.probe.explain.program import NO_GRAPH
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.backward import NodeReport
@@ -72,10 +73,14 @@ class Question:
     Args:
         replays: Of the body.
         listing: The computation.
+        others: All computations of the body.
+        again: A computation of the same place was examined before this one.
     """
 
-    def __init__(self, replays: Replays, listing: Listing) -> None:
-        self.replays, self.listing = replays, listing
+    def __init__(
+        self, replays: Replays, listing: Listing, others: Sequence[Listing] = (), *, again: bool = False
+    ) -> None:
+        self.replays, self.listing, self.others, self.again = replays, listing, others, again
         self.tolerance = TOLERANCE_SINGLE if listing.single else TOLERANCE
         self._tape: Tape | None = None
         self._backward: tuple[Tape, list[NodeReport]] | None = None
@@ -84,6 +89,11 @@ class Question:
     def targets(self) -> list[Target]:
         """The targets that can be recognised in a replay."""
         return [target for target in self.listing.targets if target.key is not None]
+
+    @property
+    def raises_midway(self) -> bool:
+        """Whether there is a graph, and autograd raises on its way through it."""
+        return bool(self.listing.raises) and self.listing.raises != NO_GRAPH
 
     def compare(
         self,
@@ -141,5 +151,9 @@ class Question:
 
 
 def nudges(targets: Sequence[Target], step: float) -> list[Nudge]:
-    """A step for each of the targets."""
-    return [Nudge(target.key, target.scale, target.seed, step) for target in targets if target.key is not None]
+    """A step for each of the targets; the copies of one without a gradient may be where it is lost."""
+    return [
+        Nudge(target.key, target.scale, target.seed, step, target.epoch, target.status == "none")
+        for target in targets
+        if target.key is not None
+    ]

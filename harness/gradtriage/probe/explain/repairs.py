@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gradtriage.probe.explain.operations import tensors_in
+from gradtriage.probe.explain.rewrites import called
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.cuts import Cut
@@ -70,14 +71,27 @@ class Constant:
     """An operation some of whose operands are taken as constants.
 
     Attributes:
-        positions: Theirs, among the positional arguments.
+        positions: Theirs, among the tensors in its arguments.
     """
 
     positions: frozenset[int]
 
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """The operation on the operands without their graph."""
-        return func(*[_bare(a) if i in self.positions else a for i, a in enumerate(args)], **kwargs)
+        chosen = {id(t) for at, t in enumerate(tensors_in((args, kwargs))) if at in self.positions}
+        bare_args, bare_kwargs = _without_graph((tuple(args), dict(kwargs)), chosen)
+        return called(func, bare_args, bare_kwargs)
+
+
+def _without_graph(value: Any, chosen: set[int]) -> Any:
+    """The same nested arguments, the chosen tensors among them detached."""
+    if isinstance(value, Tensor):
+        return value.detach() if id(value) in chosen else value
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return type(value)(_without_graph(item, chosen) for item in value)
+    if isinstance(value, dict):
+        return {name: _without_graph(item, chosen) for name, item in value.items()}
+    return value
 
 
 class NoWrite:

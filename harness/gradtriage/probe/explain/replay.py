@@ -7,16 +7,17 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from gradtriage.probe.explain.identity import Identities, outputs_of
-from gradtriage.probe.explain.nudge import Nudge, PendingNudges, apply_nudge
-from gradtriage.probe.explain.operations import is_view, operation_name, tensors_in, written_tensor
+from gradtriage.probe.explain.identity import outputs_of
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.leafwatch import LeafWatch
 
 
 class Recorder(Protocol):
@@ -28,26 +29,23 @@ class Recorder(Protocol):
     def gradients(self, on: bool, *, before: bool) -> None:
         """The recording of gradients was switched."""
 
+    def gradient_call(self) -> None:
+        """A gradient computation of the body comes now."""
+
 
 @dataclass
 class Conditions:
     """What is changed in a replay.
 
     Attributes:
-        old: Leaves that exist before the body, by id.
-        nudges: Steps of leaves.
+        leaves: The leaves, and their steps.
         recorder: Sees the operations; None where nobody needs to.
+        keep_graphs: Whether a gradient computation leaves its graph for the next one.
     """
 
-    old: Mapping[int, Tensor]
-    nudges: Sequence[Nudge] = ()
+    leaves: LeafWatch
     recorder: Recorder | None = None
-    identities: Identities = field(init=False)
-    pending: PendingNudges = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.identities = Identities(self.old)
-        self.pending = PendingNudges([nudge for nudge in self.nudges if nudge.key[0] == "born"])
+    keep_graphs: bool = False
 
 
 def _compiled_functions_run_eagerly() -> None:
@@ -62,18 +60,29 @@ def _compiled_functions_run_eagerly() -> None:
 def conditions_hold(conditions: Conditions) -> Iterator[None]:
     """Runs its block under the conditions: called in a child, around the body."""
     _compiled_functions_run_eagerly()
-    for nudge in conditions.nudges:
-        if nudge.key[0] == "old" and nudge.step != 0:
-            apply_nudge(conditions.old[nudge.key[1]], nudge)
+    leaves, recorder = conditions.leaves, conditions.recorder
+    leaves.start()
     with ExitStack() as stack:
         stack.enter_context(_parameters_are_seen(conditions))
-        if conditions.recorder is not None or conditions.pending:
+        stack.enter_context(leaves.conversions_are_seen())
+        if leaves.active:
+            stack.enter_context(_copies_are_seen(conditions))
+        if recorder is not None or leaves.active:
             stack.enter_context(_function_calls_are_seen(conditions))
-        if conditions.recorder is not None:
-            stack.enter_context(_inference_mode_is_seen(conditions.recorder))
-            stack.enter_context(_from_numpy_is_seen(conditions.recorder))
+        if recorder is not None:
+            stack.enter_context(_inference_mode_is_seen(recorder))
+            stack.enter_context(_from_numpy_is_seen(recorder))
+        if conditions.keep_graphs:
+            stack.enter_context(_graphs_are_kept())
         stack.enter_context(_Mode(conditions))
         yield
+
+
+def _operation(conditions: Conditions, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Any) -> Any:
+    """Runs an operation under the eyes of everybody whom it concerns."""
+    recorder = conditions.recorder
+    recorded = run if recorder is None else functools.partial(recorder.operation, func, args, kwargs, run)
+    return conditions.leaves.operation(func, args, kwargs, recorded)
 
 
 class _Mode(TorchFunctionMode):
@@ -85,41 +94,16 @@ class _Mode(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        conditions = self._conditions
-        if conditions.pending:
-            note_read(conditions, func, args, kwargs)
-        if conditions.recorder is None:
-            result = func(*args, **kwargs)
-        else:
-            result = conditions.recorder.operation(func, args, kwargs, functools.partial(func, *args, **kwargs))
+        result = _operation(self._conditions, func, args, kwargs, functools.partial(func, *args, **kwargs))
         for value in (*outputs_of(result), *args[:1]):
-            see_birth(conditions, value)
+            self._conditions.leaves.see_birth(value)
         return result
-
-
-def note_read(conditions: Conditions, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Takes the steps of leaves whose memory this operation is about to read."""
-    name = operation_name(func)
-    if name is None or is_view(name):
-        return
-    written = written_tensor(name, args, kwargs)
-    conditions.pending.read(tensor for tensor in tensors_in((args, kwargs)) if tensor is not written)
-
-
-def see_birth(conditions: Conditions, value: Any) -> None:
-    """Notes a leaf that was not there before."""
-    leaf = conditions.identities.look_at(value)
-    if leaf is not None and conditions.pending:
-        key = conditions.identities.key(leaf)
-        assert key is not None  # noqa: S101 - it was numbered a line ago
-        conditions.pending.born(leaf, key)
 
 
 @contextmanager
 def _parameters_are_seen(conditions: Conditions) -> Iterator[None]:
-    """`nn.Parameter` is made, and a module converted, past the function mode."""
+    """`nn.Parameter` is made past the function mode."""
     new = torch.nn.Parameter.__new__
-    convert = torch.nn.Module._apply
 
     def make(cls: Any, *args: Any, **kwargs: Any) -> Any:
         run = functools.partial(new, cls, *args, **kwargs)
@@ -127,26 +111,39 @@ def _parameters_are_seen(conditions: Conditions) -> Iterator[None]:
         # made of something that has a gradient: it is lost here
         known = isinstance(data, Tensor) and data.requires_grad
         parameter = conditions.recorder.operation(new, (data,), {}, run) if conditions.recorder and known else run()
-        see_birth(conditions, parameter)
+        conditions.leaves.see_birth(parameter)
         return parameter
 
-    def apply(module: Any, fn: Any, recurse: bool = True) -> Any:
-        conditions.pending.pause(True)  # a change of type or device copies a value that nobody has used yet
-        try:
-            converted = convert(module, fn, recurse)  # type: ignore[no-untyped-call]
-        finally:
-            conditions.pending.pause(False)
-        for parameter in module.parameters(recurse=False):
-            see_birth(conditions, parameter)
-        return converted
-
     torch.nn.Parameter.__new__ = staticmethod(make)  # type: ignore[method-assign]
-    torch.nn.Module._apply = apply  # type: ignore[method-assign]
     try:
         yield
     finally:
         torch.nn.Parameter.__new__ = staticmethod(new)  # type: ignore[method-assign]
-        torch.nn.Module._apply = convert  # type: ignore[method-assign]
+
+
+@contextmanager
+def _copies_are_seen(conditions: Conditions) -> Iterator[None]:
+    """`deepcopy` of a leaf is one operation, and reading its memory for it is nobody's doing."""
+    classes = (Tensor, torch.nn.Parameter)
+    originals = [cls.__dict__["__deepcopy__"] for cls in classes]
+
+    def copying(original: Any) -> Any:
+        @functools.wraps(original)
+        def deepcopy(tensor: Tensor, memo: Any) -> Any:
+            run = functools.partial(original, tensor, memo)
+            recorder = conditions.recorder
+            recorded = run if recorder is None else functools.partial(recorder.operation, original, (tensor,), {}, run)
+            return conditions.leaves.copy(tensor, recorded)
+
+        return deepcopy
+
+    for cls, original in zip(classes, originals, strict=True):
+        cls.__deepcopy__ = copying(original)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        for cls, original in zip(classes, originals, strict=True):
+            cls.__deepcopy__ = original  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -155,15 +152,30 @@ def _function_calls_are_seen(conditions: Conditions) -> Iterator[None]:
     original = torch.autograd.Function.__dict__["apply"]
 
     def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        conditions.pending.read(tensors_in((args, kwargs)))
         run = functools.partial(original.__get__(None, cls), *args, **kwargs)
-        return run() if conditions.recorder is None else conditions.recorder.operation(cls, args, kwargs, run)
+        return _operation(conditions, cls, args, kwargs, run)
 
     torch.autograd.Function.apply = classmethod(apply)  # type: ignore[assignment, method-assign]
     try:
         yield
     finally:
         torch.autograd.Function.apply = original  # type: ignore[method-assign]
+
+
+@contextmanager
+def _graphs_are_kept() -> Iterator[None]:
+    """Every gradient computation is one with `retain_graph=True`."""
+    autograd: Any = torch.autograd
+    run = autograd._engine_run_backward
+
+    def keeping(tensors: Any, gradients: Any, retain: Any, *rest: Any, **options: Any) -> Any:  # noqa: ARG001
+        return run(tensors, gradients, True, *rest, **options)
+
+    autograd._engine_run_backward = keeping
+    try:
+        yield
+    finally:
+        autograd._engine_run_backward = run
 
 
 @contextmanager

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,9 +16,12 @@ from torch import Tensor
 
 from gradtriage.probe.explain.backward import NodeReport, watch_backward
 from gradtriage.probe.explain.children import ChildFailedError, Failure, Reply, run_child, run_children
-from gradtriage.probe.explain.identity import Identities, Key, direction, leaves_alive, scale_of
+from gradtriage.probe.explain.identity import Identities, Key, direction, frozen_alive, leaves_alive, scale_of
+from gradtriage.probe.explain.leafwatch import LeafWatch
+from gradtriage.probe.explain.program import NO_GRAPH
 from gradtriage.probe.explain.replay import Conditions, conditions_hold
 from gradtriage.probe.explain.rewrites import FindSingular, Rewrite
+from gradtriage.probe.explain.sites import Site, calling_site
 from gradtriage.probe.explain.trace import Key as OperationKey
 from gradtriage.probe.explain.trace import Tape, TapeRecorder
 from gradtriage.probe.sinks import nobody_told
@@ -33,6 +39,8 @@ class Target:
         key: Which tensor it is in every replay; None if it cannot be recognised again.
         status: `ok`, `none`, `zero`, `nan` or `inf`.
         value: Its gradient if it is a scalar's.
+        epoch: How often its leaf was written into before it got the value that the computation is about.
+        original: The leaf that it is a copy of.
     """
 
     name: str
@@ -44,18 +52,29 @@ class Target:
     status: str
     value: float | None
     norm: float | None
+    epoch: int = 0
+    original: Key | None = None
 
 
 @dataclass(frozen=True)
 class Listing:
-    """One gradient computation of the body as the first run saw it."""
+    """One gradient computation of the body as the first run saw it.
+
+    Attributes:
+        caller: The line that it was called from.
+        raises: What it raises instead of giving gradients; empty where it raises nothing.
+        expected: The body went on after what was raised: it was expected.
+    """
 
     number: int
     kind: str
     where: dict[str, Any]
+    caller: Site
     loss: float
     single: bool
     targets: tuple[Target, ...]
+    raises: str = ""
+    expected: bool = False
 
 
 def _import_what_backward_needs() -> None:
@@ -63,6 +82,14 @@ def _import_what_backward_needs() -> None:
     one = torch.ones((), requires_grad=True)
     with nobody_told():
         torch.autograd.grad(one * 1, one, torch.ones(()))
+
+
+def _import_from_torch(names: Sequence[str]) -> None:
+    """What a body makes torch import (seconds for an optimiser) is imported here, once, and not in each child."""
+    for name in names:
+        if name.partition(".")[0] == "torch":
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
 
 
 class BodyFailedError(Exception):
@@ -81,25 +108,31 @@ class Replays:
     def __init__(self, program: Program, seconds: float = 60.0, at_once: int = 2) -> None:
         self._program, self._seconds, self._at_once = program, seconds, at_once
         _import_what_backward_needs()
-        self._old = leaves_alive()
+        self._old, self._frozen = leaves_alive(), frozen_alive()
         self.evaluations = 0
 
     def listings(self) -> list[Listing]:
         """Every gradient computation of the body, in order; what the body raised afterwards does not matter here."""
-        found = run_child(self._list, self._seconds)
-        if isinstance(found, Failure):
-            raise BodyFailedError(f"{found.type_name}: {found.message}")
+        found, imported = self._checked(run_child(self._list, self._seconds))
+        _import_from_torch(imported)
         return list(found)
 
     def _list(self, reply: Reply) -> None:
-        observer = _Lister(Conditions(self._old))
+        before = set(sys.modules)
+        leaves = LeafWatch(self._old, self._frozen, listening=True)
+        observer = _Lister(leaves)
+        ended = True
         try:
-            with conditions_hold(observer.conditions):
+            with conditions_hold(Conditions(leaves)):
                 self._program(observer)
         except BaseException:
             if not observer.listings:
                 raise
-        reply.send(observer.listings)
+            ended = False
+        listings = observer.listings
+        survived = listings if ended else listings[:-1]
+        told = [replace(one, expected=bool(one.raises) and one in survived) for one in listings]
+        reply.send((told, [name for name in sys.modules if name not in before]))
 
     def losses(
         self, number: int, nudged: Sequence[Sequence[Nudge]], rewrites: Mapping[OperationKey, Rewrite] | None = None
@@ -118,24 +151,36 @@ class Replays:
     def _loss(
         self, number: int, nudges: Sequence[Nudge], rewrites: Mapping[OperationKey, Rewrite] | None, reply: Reply
     ) -> None:
-        conditions = Conditions(self._old, nudges)
+        conditions = Conditions(LeafWatch(self._old, self._frozen, nudges))
         if rewrites:
             conditions.recorder = TapeRecorder(lambda _: 0, rewrites=rewrites, full=False)
         self._until(number, conditions, lambda call: call.loss(), reply)
 
     def slopes(
-        self, number: int, targets: Sequence[Target], rewrites: Mapping[OperationKey, Rewrite] | None = None
+        self,
+        number: int,
+        targets: Sequence[Target],
+        rewrites: Mapping[OperationKey, Rewrite] | None = None,
+        *,
+        keep_graphs: bool = False,
     ) -> list[float]:
-        """Autograd's derivative of the loss along each target's own direction; NaN where its gradient is not finite."""
-        return list(self._checked(run_child(functools.partial(self._slopes, number, targets, rewrites), self._seconds)))
+        """Autograd's derivative of the loss along each target's own direction; NaN where its gradient is not finite.
 
-    def _slopes(
-        self, number: int, targets: Sequence[Target], rewrites: Mapping[OperationKey, Rewrite] | None, reply: Reply
-    ) -> None:
-        conditions = Conditions(self._old)
-        if rewrites:
-            conditions.recorder = TapeRecorder(lambda _: 0, rewrites=rewrites, full=False)
-        self._until(number, conditions, lambda call: _slopes(call, conditions.identities, targets), reply)
+        Args:
+            number: Of the gradient call.
+            targets: Whose gradients.
+            rewrites: What stands in the place of operations.
+            keep_graphs: Whether the graphs of earlier computations stay.
+        """
+
+        def work(reply: Reply) -> None:
+            leaves = LeafWatch(self._old)
+            conditions = Conditions(leaves, keep_graphs=keep_graphs)
+            if rewrites:
+                conditions.recorder = TapeRecorder(lambda _: 0, rewrites=rewrites, full=False)
+            self._until(number, conditions, lambda call: _slopes(call, leaves.identities, targets), reply)
+
+        return list(self._checked(run_child(work, self._seconds)))
 
     def tape(self, number: int, targets: Sequence[Target], nudges: Sequence[Nudge] = ()) -> Tape:
         """The operations up to the numbered call, for these targets."""
@@ -168,17 +213,16 @@ class Replays:
         rewrites: Mapping[OperationKey, Rewrite] | None = None,
     ) -> Any:
         def work(reply: Reply) -> None:
-            conditions = Conditions(self._old, nudges)
+            leaves = LeafWatch(self._old, self._frozen, nudges)
             bits = {target.key: 1 << index for index, target in enumerate(targets)}
 
             def bit_of(leaf: Tensor) -> int:
-                return bits.get(conditions.identities.key(leaf), 0)
+                return bits.get(leaves.identities.key(leaf), 0)
 
             recorder = TapeRecorder(
-                bit_of, keep=keep, rewrites=rewrites, pause=conditions.pending.pause, full=not keep and not rewrites
+                bit_of, keep=keep, rewrites=rewrites, pause=leaves.memory.pause, full=not keep and not rewrites
             )
-            conditions.recorder = recorder
-            self._until(number, conditions, functools.partial(answer, recorder), reply)
+            self._until(number, Conditions(leaves, recorder), functools.partial(answer, recorder), reply)
 
         self.evaluations += 1
         return self._checked(run_child(work, self._seconds))
@@ -198,24 +242,35 @@ class Replays:
 class _Lister:
     """Lists every gradient computation and lets it go on."""
 
-    def __init__(self, conditions: Conditions) -> None:
-        self.conditions = conditions
+    def __init__(self, leaves: LeafWatch) -> None:
+        self._leaves = leaves
         self.listings: list[Listing] = []
 
     def opened(self, call: GradientCall) -> None:
-        gradients = call.gradients()
+        gradients, raises = _gradients(call)
         targets = tuple(
-            _target(self.conditions.identities, name, leaf, gradient, seed)
+            _target(self._leaves, name, leaf, gradient, seed)
             for seed, (name, leaf, gradient) in enumerate(zip(call.names, call.targets, gradients, strict=True))
         )
         single = any(root.dtype in _SINGLE for root in call.roots) or any(t.single for t in targets)
-        self.listings.append(Listing(call.number, call.kind, call.where, call.loss(), single, targets))
+        listing = Listing(call.number, call.kind, call.where, calling_site(), call.loss(), single, targets, raises)
+        self.listings.append(listing)
+
+
+def _gradients(call: GradientCall) -> tuple[list[Tensor | None], str]:
+    """What autograd gives, or what it raises: a freed graph, a write into what it had kept, a wrong custom backward."""
+    if call.kind in ("backward", "grad") and not any(root.requires_grad for root in call.roots):
+        return [None] * len(call.targets), NO_GRAPH
+    try:
+        return call.gradients(), ""
+    except Exception as error:  # noqa: BLE001 - whatever a custom backward raises
+        return [None] * len(call.targets), f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 _SINGLE = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
 
 
-def _target(identities: Identities, name: str, leaf: Tensor, gradient: Tensor | None, seed: int) -> Target:
+def _target(leaves: LeafWatch, name: str, leaf: Tensor, gradient: Tensor | None, seed: int) -> Target:
     if gradient is not None and gradient.layout != torch.strided:
         gradient = gradient.to_dense()
     status, norm, value = "none", None, None
@@ -231,7 +286,12 @@ def _target(identities: Identities, name: str, leaf: Tensor, gradient: Tensor | 
             )
             value = float(gradient) if gradient.numel() == 1 and not gradient.is_complex() else None
     single = leaf.dtype in _SINGLE
-    return Target(name, identities.key(leaf), scale_of(leaf), seed, tuple(leaf.shape), single, status, value, norm)
+    key, memory = leaves.identities.key(leaf), leaves.memory
+    epoch, original = 0, None
+    if key is not None:
+        epoch, original = memory.epoch_in_use(key, reached=gradient is not None), memory.original_of(key)
+    shape = tuple(leaf.shape)
+    return Target(name, key, scale_of(leaf), seed, shape, single, status, value, norm, epoch, original)
 
 
 class _Stopper:
@@ -241,14 +301,17 @@ class _Stopper:
         self._number, self._conditions, self._answer, self._reply = number, conditions, answer, reply
 
     def opened(self, call: GradientCall) -> None:
+        recorder = self._conditions.recorder
+        if recorder is not None:
+            recorder.gradient_call()
         if call.number == self._number:
             self._refuse_unseen_reads(call)
-            self._conditions.pending.settle()
+            self._conditions.leaves.pending.settle()
             self._reply.send(self._answer(call))
 
     def _refuse_unseen_reads(self, call: GradientCall) -> None:
         """A leaf that autograd reaches was read; if we did not see it, its step came too late and says nothing."""
-        unread = {id(leaf) for leaf in self._conditions.pending.unread()}
+        unread = {id(leaf) for leaf in self._conditions.leaves.pending.unread()}
         if not unread:
             return
         reached = zip(call.targets, call.gradients(), strict=True)

@@ -40,7 +40,7 @@ class Operation:
         digest: Figures that change when the output's values do.
         escape: The result is no tensor: values left torch here.
         zeros: The output is zero everywhere.
-        foreign: Positional arguments that have a graph and were not made in this run.
+        foreign: Which of them have a graph and were not made in this run.
         past: The targets behind the memory that it writes into past autograd.
         zero_number: It multiplies by the number 0.
         custom: It is a custom function.
@@ -69,9 +69,14 @@ class Operation:
 
 @dataclass
 class Tape:
-    """The operations of one replay in order, and the values that were asked for."""
+    """The operations of one replay in order, and the values that were asked for.
+
+    Attributes:
+        calls: For each gradient computation so far the number of operations before it.
+    """
 
     operations: list[Operation] = field(default_factory=list)
+    calls: list[int] = field(default_factory=list)
     values: dict[Key, Any] = field(default_factory=dict)
 
 
@@ -166,6 +171,10 @@ class TapeRecorder:
                 self._suspended.append(self._gradless)
             self._gradless = None
 
+    def gradient_call(self) -> None:
+        """Notes where on the tape a gradient computation comes."""
+        self.tape.calls.append(len(self.tape.operations))
+
     def _source(self, tensor: Tensor) -> int:
         if self.bit_of(tensor) if tensor.is_leaf else False:
             self._leaf_memory.add(storage_of(tensor))
@@ -177,11 +186,11 @@ class TapeRecorder:
             return known[1]
         return UNKNOWN
 
-    def _foreign(self, arguments: Sequence[Any]) -> frozenset[int]:
+    def _foreign(self, inputs: Sequence[Tensor]) -> frozenset[int]:
         return frozenset(
             position
-            for position, argument in enumerate(arguments)
-            if isinstance(argument, Tensor) and argument.grad_fn is not None and self._source(argument) == UNKNOWN
+            for position, tensor in enumerate(inputs)
+            if tensor.grad_fn is not None and self._source(tensor) == UNKNOWN
         )
 
     def _describe(
@@ -236,7 +245,7 @@ class TapeRecorder:
             tuple(isinstance(a, Tensor) and a.requires_grad for a in arguments[0]) if isinstance(func, type) else (),
             name in PRODUCTS and any(not isinstance(a, Tensor) and a == 0 for a in arguments[0]),
             past,
-            self._foreign(arguments[0]) if UNKNOWN in sources else frozenset(),
+            self._foreign(inputs) if UNKNOWN in sources else frozenset(),
         )
         self.tape.operations.append(operation)
         mark_nodes(outputs, index)
