@@ -247,14 +247,17 @@ class _Lister:
         self.listings: list[Listing] = []
 
     def opened(self, call: GradientCall) -> None:
+        with self._leaves.unseen():
+            self.listings.append(self._listing(call))
+
+    def _listing(self, call: GradientCall) -> Listing:
         gradients, raises = _gradients(call)
         targets = tuple(
             _target(self._leaves, name, leaf, gradient, seed)
             for seed, (name, leaf, gradient) in enumerate(zip(call.names, call.targets, gradients, strict=True))
         )
         single = any(root.dtype in _SINGLE for root in call.roots) or any(t.single for t in targets)
-        listing = Listing(call.number, call.kind, call.where, calling_site(), call.loss(), single, targets, raises)
-        self.listings.append(listing)
+        return Listing(call.number, call.kind, call.where, calling_site(), call.loss(), single, targets, raises)
 
 
 def _gradients(call: GradientCall) -> tuple[list[Tensor | None], str]:
