@@ -66,6 +66,11 @@ def proof_sentence(cause: DiagnosedCause) -> str:
             f"with a safe operand here autograd gives {figures['autograd_safe']}, as differences do "
             f"({figures['numeric_safe']})"
         )
+    if "loss_frozen" in figures:
+        return (
+            f"a move of {figures['jump']} takes the loss from {figures['loss_before']} to {figures['loss_after']}, and "
+            "with the value here frozen it stays: all of the dependence goes through this step"
+        )
     if "autograd_mended" in figures:
         return (
             f"without the value of an earlier graph autograd gives {figures['autograd_mended']}, as differences do "

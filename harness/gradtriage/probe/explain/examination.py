@@ -18,6 +18,7 @@ from gradtriage.probe.explain.question import Cause, Comparison, Question
 from gradtriage.probe.explain.raised import raising_causes
 from gradtriage.probe.explain.replays import BodyFailedError, Listing, Replays, Target
 from gradtriage.probe.explain.severed import find_severance
+from gradtriage.probe.explain.steps import step_cause
 from gradtriage.probe.explain.wrongbackward import backward_causes, stale_causes, surrogate, write_causes
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 # Numeric derivatives of single targets: at most so many, the rest is tested in groups.
 MOST_SINGLE = 16
+# Targets without a gradient whose large moves are tried.
+MOST_STEPPED = 4
 
 VERDICTS = (
     "nondeterministic", "nan", "inf", "severed", "partial", "wrong-backward", "blank-output", "saturated",
@@ -169,6 +172,9 @@ def _diagnose(question: Question) -> Diagnosis:
         if found or len(unused) == len(findings):
             verdicts.append(verdict)
         causes += found
+        stepped = [] if found else [step_cause(question, target) for target in unused[:MOST_STEPPED]]
+        causes += [cause for cause in stepped if cause is not None]
+        verdicts += ["severed" for cause in stepped if cause is not None]
     if any(f.status == "unknown" for f in findings):
         verdicts.append("unknown")
     verdict = min(verdicts or ["healthy"], key=VERDICTS.index)

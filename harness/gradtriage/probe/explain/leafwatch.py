@@ -65,7 +65,7 @@ class LeafWatch:
         written = written_tensors(name, args, kwargs)
         into = self.memory.keys(written)
         operands = (tensor for tensor in tensors_in((args, kwargs)) if all(tensor is not other for other in written))
-        read = set() if is_view(name) else self.memory.keys(operands) - into
+        read = set() if is_view(name, args) else self.memory.keys(operands) - into
         copy = bool(into) or any(isinstance(tensor, torch.nn.Parameter) for tensor in written)
         self.pending.read(read, copy=copy)
         result = run()

@@ -74,8 +74,11 @@ _VIEWS = frozenset(
 )  # fmt: skip
 
 
-def is_view(name: str) -> bool:
-    """Whether an operation only looks at memory in another way."""
+def is_view(name: str, args: Sequence[Any]) -> bool:
+    """Whether an operation only looks at memory in another way; indexing by tensors and lists copies."""
+    if name == "__getitem__" and len(args) > 1:
+        index = args[1] if isinstance(args[1], tuple) else (args[1],)
+        return all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in index)
     return name in _VIEWS
 
 
