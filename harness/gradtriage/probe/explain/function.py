@@ -95,6 +95,7 @@ def _named(function: Callable[..., Tensor], parameters: Parameters) -> tuple[dic
 def _program(call: Callable[[], Tensor], named: Mapping[str, Tensor], where: dict[str, Any]) -> Program:
     def run(observer: Observer) -> None:
         loss = call()
-        observer.opened(GradientCall(1, "backward", where, [loss], [None], list(named.values()), list(named)))
+        targets, names = list(named.values()), list(named)
+        observer.opened(GradientCall(1, "backward", where, [loss], [None], targets, names, made=False))
 
     return run

@@ -25,6 +25,7 @@ class GradientCall:
         weights: The gradient that each root is given; None stands for 1.
         targets: The tensors that the gradients are asked for, with those that the test can see and that get none.
         names: What the test's author calls them.
+        made: Whether the body makes it; else it is only asked about.
     """
 
     number: int
@@ -34,6 +35,7 @@ class GradientCall:
     weights: Sequence[Tensor | None]
     targets: Sequence[Tensor]
     names: Sequence[str]
+    made: bool = True
 
     def loss(self) -> float:
         """The scalar whose gradient is computed: the sum of roots times weights, in double precision."""

@@ -63,6 +63,7 @@ class Listing:
     Attributes:
         caller: The line that it was called from.
         raises: What it raises instead of giving gradients; empty where it raises nothing.
+        made: Whether the body makes it; else it is only asked about.
         expected: The body went on after what was raised: it was expected.
     """
 
@@ -74,6 +75,7 @@ class Listing:
     single: bool
     targets: tuple[Target, ...]
     raises: str = ""
+    made: bool = True
     expected: bool = False
 
 
@@ -131,7 +133,7 @@ class Replays:
             ended = False
         listings = observer.listings
         survived = listings if ended else listings[:-1]
-        told = [replace(one, expected=bool(one.raises) and one in survived) for one in listings]
+        told = [replace(one, expected=bool(one.raises) and one.made and one in survived) for one in listings]
         reply.send((told, [name for name in sys.modules if name not in before]))
 
     def losses(
@@ -257,7 +259,8 @@ class _Lister:
             for seed, (name, leaf, gradient) in enumerate(zip(call.names, call.targets, gradients, strict=True))
         )
         single = any(root.dtype in _SINGLE for root in call.roots) or any(t.single for t in targets)
-        return Listing(call.number, call.kind, call.where, calling_site(), call.loss(), single, targets, raises)
+        site, loss = calling_site(), call.loss()
+        return Listing(call.number, call.kind, call.where, site, loss, single, targets, raises, call.made)
 
 
 def _gradients(call: GradientCall) -> tuple[list[Tensor | None], str]:
