@@ -8,6 +8,10 @@ from pathlib import Path
 import torch
 
 import gradtriage
+from gradtriage.probe.explain.body import program_of
+from gradtriage.probe.explain.document import diagnosis_document
+from gradtriage.probe.explain.examination import examine
+from gradtriage.probe.install import attach, detach
 
 MARK = "# <-- "
 _LIKE_FLOAT64 = {"dtype": torch.float64}
@@ -82,3 +86,42 @@ def check(body: Body) -> None:
     assert first["proof"] == body.proof
     if "origin" in marks:
         assert first["evidence"]["origin"]["line"] == marks["origin"]
+
+
+class _Unheard:
+    """A sink that keeps nothing."""
+
+    root = Path.cwd()
+
+    def opened(self, *_) -> None: ...
+
+    def returned(self, _call, result):
+        return result
+
+    def gradient(self, _record) -> None: ...
+
+    def error(self, place, error) -> None:
+        raise AssertionError(place) from error
+
+
+def explained_test(body: Callable[[], object]) -> dict:
+    """The diagnosis of a body that makes its parameters and its gradient calls itself, as a test does."""
+    sink = _Unheard()
+    attach(sink)
+    try:
+        return diagnosis_document(examine(program_of(body, Path.cwd())), body.__name__, "passed", Path.cwd())
+    finally:
+        detach(sink)
+
+
+def check_test(
+    body: Callable[[], object], verdict: str, kind: str = "", *, call: int = 1, proof: str = "proven"
+) -> None:
+    """Explains a body as a test and holds the answer against what must be said; its fault is marked with `here`."""
+    found = explained_test(body)
+    assert found["verdict"] in verdict.split("|"), found
+    assert [cause["kind"] for cause in found["causes"][:1]] == ([kind] if kind else []), found
+    if kind:
+        lines = Body("", body, (), (), "", {}).marked_lines()
+        first = found["causes"][0]
+        assert (found["call"], first["line"], first["proof"]) == (call, lines["here"], "proven"), found

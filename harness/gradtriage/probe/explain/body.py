@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradtriage.probe import sinks
 from gradtriage.probe.explain.opening import gradient_call
+from gradtriage.probe.explain.transforms import outside
 
 if TYPE_CHECKING:
     from gradtriage.probe.calls import WatchedCall
@@ -46,7 +47,8 @@ class _Teller:
         self._number += 1
         question = gradient_call(self._number, call, args, kwargs)
         if question is not None:
-            self._observer.opened(question)
+            with outside():
+                self._observer.opened(question)
 
     def returned(self, call: WatchedCall, result: Any) -> Any:  # noqa: ARG002
         """Hands on what the call returned."""

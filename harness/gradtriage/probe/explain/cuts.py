@@ -12,7 +12,20 @@ from gradtriage.probe.explain.trace import LEAF, UNKNOWN, Key, Operation, Tape
 if TYPE_CHECKING:
     from gradtriage.probe.explain.sites import Site
 
-_ITEM = frozenset({"item", "__float__", "__int__", "__index__", "__bool__", "__complex__", "tolist", "__contains__"})
+_ITEM = frozenset(
+    {
+        "item",
+        "__float__",
+        "__int__",
+        "__index__",
+        "__bool__",
+        "__complex__",
+        "tolist",
+        "__contains__",
+        "__format__",
+        "__repr__",
+    }
+)
 _NUMPY = frozenset({"numpy", "__array__", "__array_wrap__", "from_numpy", "__dlpack__"})
 _REBUILD = frozenset(
     {

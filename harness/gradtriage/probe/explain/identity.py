@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradtriage.probe.explain.transforms import is_wrapped, physical
+
 # "old" with the tensor's id (a forked child has the parent's memory), "born" with its number, or "frozen", again with
 # an id: a parameter that requires no gradient, and so is no leaf in question
 Key = tuple[str, int]
@@ -42,7 +44,7 @@ class Identities:
 
     def look_at(self, value: Any) -> Tensor | None:
         """The tensor, if it is a leaf that was not seen before: it is born now."""
-        if not isinstance(value, Tensor) or not value.requires_grad or not value.is_leaf:
+        if not isinstance(value, Tensor) or not value.requires_grad or not value.is_leaf or is_wrapped(value):
             return None
         if id(value) in self._old or id(value) in self._born:
             return None
@@ -66,7 +68,7 @@ def outputs_of(result: Any) -> list[Any]:
 def storage_of(tensor: Tensor) -> int:
     """Where a tensor's data lie: the same for all its views; 0 where there are none."""
     try:
-        return int(tensor.untyped_storage()._cdata)
+        return int(physical(tensor).untyped_storage()._cdata)
     except (RuntimeError, NotImplementedError, AttributeError):
         return 0
 

@@ -15,6 +15,7 @@ from gradtriage.probe.explain.identity import Identities, Key
 from gradtriage.probe.explain.leafmemory import LeafMemory
 from gradtriage.probe.explain.nudge import Nudge, PendingNudges, apply_nudge
 from gradtriage.probe.explain.operations import is_view, operation_name, tensors_in, written_tensors
+from gradtriage.probe.explain.transforms import physical
 
 
 @dataclass
@@ -69,7 +70,7 @@ class LeafWatch:
         copy = bool(into) or any(isinstance(tensor, torch.nn.Parameter) for tensor in written)
         self.pending.read(read, copy=copy)
         result = run()
-        self.memory.read(read, differentiated=any(tensor.requires_grad for tensor in tensors_in(result)))
+        self.memory.read(read, differentiated=any(physical(tensor).requires_grad for tensor in tensors_in(result)))
         for one, other in zip(sorted(into), sorted(read), strict=False):
             self.memory.copied(one, other)
         self.memory.written(into)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gradtriage.probe.explain.identity import Key, direction
+from gradtriage.probe.explain.transforms import outside
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.leafmemory import LeafMemory
@@ -38,7 +39,7 @@ class Nudge:
 
 def apply_nudge(leaf: Tensor, nudge: Nudge) -> None:
     """Adds the step to a leaf's data, unseen by autograd, by its version counter and by modes."""
-    with torch.no_grad(), torch._C.DisableTorchFunction():
+    with torch.no_grad(), outside(), torch._C.DisableTorchFunction():
         step = direction(leaf.shape, nudge.scale, nudge.seed, complex_=leaf.is_complex()) * nudge.step
         data = leaf.data
         data.copy_((data.to(step.dtype) + step).to(data.dtype))

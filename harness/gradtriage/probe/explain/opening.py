@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gradtriage.probe.calls import BackwardCall, GradCall, WatchedCall, argument, as_sequence
 from gradtriage.probe.explain.program import GradientCall
+from gradtriage.probe.explain.transforms import Wrapped, is_wrapped, outside, physical
 from gradtriage.probe.functional import FunctionalCall
 from gradtriage.probe.gradcheck import GradcheckCall
 
@@ -32,7 +33,7 @@ def gradient_call(number: int, call: WatchedCall, args: tuple[Any, ...], kwargs:
         backward = isinstance(call, BackwardCall)
         first = args[0] if args else kwargs.get("tensors", kwargs.get("outputs", kwargs.get("self")))
         second = argument(args, kwargs, 1 if backward else 2, "grad_tensors" if backward else "grad_outputs")
-        roots = [root for root in as_sequence(first) if isinstance(root, Tensor)]
+        roots = [root for root in as_sequence(first) if isinstance(root, Tensor) and not is_wrapped(root)]
         weights = as_sequence(second if second is not None else kwargs.get("gradient"))
         weights = weights if len(weights) == len(roots) else [None] * len(roots)
         return GradientCall(number, call.kind, call.where, roots, weights, targets, names) if roots else None
@@ -52,12 +53,17 @@ def _of_function(
 ) -> GradientCall | None:
     direct = bool(args) and args[0] is call.function
     given = as_sequence(argument(args, kwargs, 1, "inputs")) if direct else list(args)
-    leaves = {id(tensor): tensor.detach().clone().requires_grad_() for _, tensor in call.asked}
-    filled = [leaves.get(id(value), value) if isinstance(value, Tensor) else value for value in given]
+    leaves = {id(tensor): Wrapped.of(tensor) for _, tensor in call.asked}
+    for leaf in leaves.values():
+        leaf.values.requires_grad = True  # `requires_grad_()` is refused inside transforms
+    filled = [
+        leaves[id(value)].tensor() if isinstance(value, Tensor) and id(value) in leaves else value for value in given
+    ]
     assert call.function is not None  # noqa: S101 - asked for by the caller
-    outputs = _outputs(call.function, filled, {} if direct else kwargs)
+    outputs = list(map(physical, _outputs(call.function, filled, {} if direct else kwargs)))
     names = [name for name, _ in call.asked]
-    return _weighted(number, call, outputs, [leaves[id(tensor)] for _, tensor in call.asked], names)
+    with outside():
+        return _weighted(number, call, outputs, [leaves[id(tensor)].values for _, tensor in call.asked], names)
 
 
 def _outputs(function: Callable[..., Any], given: Sequence[Any], kwargs: dict[str, Any] | None = None) -> list[Tensor]:

@@ -14,7 +14,7 @@ _QUESTIONS = frozenset(
         "is_contiguous", "element_size", "get_device", "data_ptr", "untyped_storage", "storage", "__len__",
         "is_same_size",
         "_has_compatible_shallow_copy_type", "is_tensor", "is_signed", "result_type", "can_cast", "__hash__",
-        "retain_grad", "__repr__", "__format__", "names", "has_names", "is_inference", "is_neg", "is_conj", "type",
+        "retain_grad", "names", "has_names", "is_inference", "is_neg", "is_conj", "type",
         "_is_view", "requires_grad_", "backward", "is_set_to", "_version", "get_default_dtype",
     }
 )  # fmt: skip

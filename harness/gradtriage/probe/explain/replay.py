@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from gradtriage.probe.explain.identity import outputs_of
+from gradtriage.probe.explain.transforms import batches_leave
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.leafwatch import LeafWatch
@@ -31,6 +32,9 @@ class Recorder(Protocol):
 
     def gradient_call(self) -> None:
         """A gradient computation of the body comes now."""
+
+    def same(self, tensor: Tensor, other: Tensor) -> None:
+        """Another tensor is made of one without an operation."""
 
 
 @dataclass
@@ -72,6 +76,7 @@ def conditions_hold(conditions: Conditions) -> Iterator[None]:
         if recorder is not None:
             stack.enter_context(_inference_mode_is_seen(recorder))
             stack.enter_context(_from_numpy_is_seen(recorder))
+            stack.enter_context(batches_leave(recorder.same))
         if conditions.keep_graphs:
             stack.enter_context(_graphs_are_kept())
         stack.enter_context(_Mode(conditions))

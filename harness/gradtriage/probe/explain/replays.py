@@ -29,6 +29,7 @@ from gradtriage.probe.sinks import nobody_told
 if TYPE_CHECKING:
     from gradtriage.probe.explain.nudge import Nudge
     from gradtriage.probe.explain.program import GradientCall, Program
+    from gradtriage.probe.explain.transforms import Wrapped
 
 
 @dataclass(frozen=True)
@@ -200,9 +201,9 @@ class Replays:
         """The results that operations had in the unchanged run."""
         return dict(self._recorded(number, (), (), lambda recorder, _: recorder.tape.values, keep=keys))
 
-    def singular(self, number: int, key: OperationKey) -> dict[int, Tensor]:
+    def singular(self, number: int, key: OperationKey) -> dict[int, Wrapped]:
         """The entries of an operation's operands at which its derivative was not finite in the unchanged run."""
-        found: dict[int, Tensor] = {}
+        found: dict[int, Wrapped] = {}
         return dict(self._recorded(number, (), (), lambda *_: found, rewrites={key: FindSingular(found)}))
 
     def _recorded(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gradtriage.probe.explain.operations import tensors_in, written_tensor
+from gradtriage.probe.explain.transforms import Wrapped, outside, physical
 
 Run = Callable[[], Any]
 
@@ -34,14 +35,17 @@ class Frozen:
         written = written_tensor(name, args, kwargs)
         with torch.no_grad():
             if written is not None:
-                written.copy_(self.value)
+                written.copy_(_restored(self.value))
                 return result
-            if isinstance(result, Tensor):
-                return self.value.clone()
             if isinstance(result, (tuple, list)):
-                items = [v.clone() if isinstance(v, Tensor) else v for v in self.value]
-                return type(result)(items)
-        return self.value
+                return type(result)(map(_restored, self.value))
+            return _restored(self.value)
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, Wrapped):
+        return Wrapped(value.values.clone(), value.batches).tensor()
+    return value.clone() if isinstance(value, Tensor) else value
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,8 @@ class NonZero:
 
 
 def _nonzero(zeros: Tensor) -> Tensor:
-    numbers = torch.rand(zeros.shape, generator=torch.Generator().manual_seed(7), dtype=torch.float64) + 0.5
+    with outside():
+        numbers = torch.rand(zeros.shape, generator=torch.Generator().manual_seed(7), dtype=torch.float64) + 0.5
     return torch.where(zeros.detach() == 0, numbers.to(zeros.dtype), zeros.detach()).to(zeros.device)
 
 
@@ -86,7 +91,7 @@ class Identity:
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """The first tensor that went in, where it fits in shape; else the operation's own result."""
         result = run()
-        operands = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor) and a.requires_grad]
+        operands = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor) and physical(a).requires_grad]
         if (
             isinstance(result, Tensor)
             and operands
@@ -105,7 +110,7 @@ class FindSingular:
         found: Filled with a mask for each operand, by its position.
     """
 
-    found: dict[int, Tensor]
+    found: dict[int, Wrapped]
 
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """The operation's own result."""
@@ -115,20 +120,25 @@ class FindSingular:
                     mask = _singular(func, args, kwargs, index)
                 except RuntimeError:  # its backward needs more than this operand
                     continue
-                if bool(mask.any()):
+                if bool(mask.values.any()):
                     self.found[index] = mask
         return run()
 
 
-def _singular(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], index: int) -> Tensor:
-    operand = args[index].detach()
+def _singular(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], index: int) -> Wrapped:
+    operand = Wrapped.of(args[index])
     with torch.enable_grad():
-        probe = operand.clone().requires_grad_()
-        trial = called(func, [*args[:index], probe, *args[index + 1 :]], kwargs)
-        total = sum(o.sum() for o in tensors_in(trial) if o.requires_grad)
-        gradient = torch.autograd.grad(total, probe, allow_unused=True)[0] if isinstance(total, Tensor) else None
-    finite = torch.isfinite(operand)
-    return ~finite if gradient is None else ~(torch.isfinite(gradient) & finite)
+        with outside():
+            values = operand.values.clone()
+            values.requires_grad = True  # `requires_grad_()` is refused inside transforms
+        trial = called(func, [*args[:index], Wrapped(values, operand.batches).tensor(), *args[index + 1 :]], kwargs)
+        with outside():
+            outputs = [o for o in map(physical, tensors_in(trial)) if o.requires_grad]
+            total = sum(output.sum() for output in outputs)
+            gradient = torch.autograd.grad(total, values, allow_unused=True)[0] if isinstance(total, Tensor) else None
+            finite = torch.isfinite(operand.values)
+            mask = ~finite if gradient is None else ~(torch.isfinite(gradient) & finite)
+    return Wrapped(mask, operand.batches)
 
 
 @dataclass(frozen=True)
@@ -139,7 +149,7 @@ class SafeOperand:
         masks: For each operand, by its position, the entries to move; the same in every replay, whatever goes in.
     """
 
-    masks: Mapping[int, Tensor]
+    masks: Mapping[int, Wrapped]
     shift: float = 0.1
 
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
@@ -153,7 +163,8 @@ class SafeOperand:
             return operand
         # at both ends of the domain of these the derivative is singular: away from them is towards zero
         inwards = name in ("acos", "arccos", "asin", "arcsin", "atanh", "arctanh", "erfinv")
-        return torch.where(mask, torch.full_like(operand, 0.5 if inwards else 1.0 + self.shift).detach(), operand)
+        safe = torch.full_like(operand, 0.5 if inwards else 1.0 + self.shift).detach()
+        return torch.where(mask.tensor(), safe, operand)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from gradtriage.probe.explain.identity import storage_of
 from gradtriage.probe.explain.operations import FILLERS, HOOKS, PRODUCTS, operation_name, tensors_in, written_tensor
 from gradtriage.probe.explain.reach import Reach
 from gradtriage.probe.explain.sites import Site, calling_site, leaves_block
+from gradtriage.probe.explain.transforms import SEEN, Wrapped, in_transform, is_wrapped, outside, physical
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.rewrites import Rewrite
@@ -118,7 +119,7 @@ class TapeRecorder:
         name = operation_name(func)
         if name == "_set_grad_enabled":
             return self._grad_mode(args, run)
-        if name is None or self._inside or torch._C._functorch.peek_interpreter_stack() is not None:
+        if name is None or self._inside or (in_transform() and not SEEN):
             return run()
         site = calling_site(2)
         if not self._full and (site, name) not in self._lines:
@@ -128,13 +129,15 @@ class TapeRecorder:
         key = (site, name, count)
         if not self._full:
             return self._result(key, func, args, kwargs, run)
-        inputs = list(tensors_in((args, kwargs)))
-        reach_in = [self._reach.of(tensor) for tensor in inputs]
-        sources = [self._source(tensor) for tensor in inputs]
+        with outside():
+            inputs = list(map(physical, tensors_in((args, kwargs))))
+            reach_in = [self._reach.of(tensor) for tensor in inputs]
+            sources = [self._source(tensor) for tensor in inputs]
         result = self._result(key, func, args, kwargs, run)
         self._inside += 1  # around a custom function the mode is on, and what we do ourselves is not the test's
         try:
-            self._describe(key, (args, kwargs), inputs, sources, reach_in, result, func)
+            with outside():
+                self._describe(key, (args, kwargs), inputs, sources, reach_in, result, func)
         finally:
             self._inside -= 1
         return result
@@ -203,9 +206,10 @@ class TapeRecorder:
         result: Any,
         func: Any,
     ) -> None:
-        outputs = list(tensors_in(result))
+        outputs = list(map(physical, tensors_in(result)))
         name = key[1]
         written = written_tensor(name, *arguments)
+        written = None if written is None else physical(written)
         if written is not None and all(output is not written for output in outputs):
             outputs.append(written)
         escape = not outputs and inputs != [] and result is not None and name not in HOOKS
@@ -242,7 +246,7 @@ class TapeRecorder:
             isinstance(func, type),
             backward_site(func),
             follows,
-            tuple(isinstance(a, Tensor) and a.requires_grad for a in arguments[0]) if isinstance(func, type) else (),
+            differentiated(arguments[0]) if isinstance(func, type) else (),
             name in PRODUCTS and any(not isinstance(a, Tensor) and a == 0 for a in arguments[0]),
             past,
             self._foreign(inputs) if UNKNOWN in sources else frozenset(),
@@ -251,6 +255,17 @@ class TapeRecorder:
         mark_nodes(outputs, index)
         for output in outputs:
             self._made_by[id(output)] = weakref.ref(output), index
+
+    def same(self, tensor: Tensor, other: Tensor) -> None:
+        """Another tensor is made of one without an operation: the same operation made it."""
+        known = self._made_by.get(id(tensor))
+        if known is not None and known[0]() is tensor:
+            self._made_by[id(other)] = weakref.ref(other), known[1]
+
+
+def differentiated(arguments: Sequence[Any]) -> tuple[bool, ...]:
+    """Which arguments are tensors with a gradient."""
+    return tuple(isinstance(a, Tensor) and physical(a).requires_grad for a in arguments)
 
 
 def backward_site(func: Any) -> Site | None:
@@ -290,7 +305,7 @@ def repr_digest(value: Any) -> str:
 def snapshot(value: Any) -> Any:
     """A copy of a result that can be handed to another replay."""
     if isinstance(value, Tensor):
-        return value.detach().clone()
+        return Wrapped.of(value) if is_wrapped(value) else value.detach().clone()
     if isinstance(value, (tuple, list)):
         return [snapshot(item) for item in value]
     return value.copy() if hasattr(value, "tobytes") and hasattr(value, "copy") else value
