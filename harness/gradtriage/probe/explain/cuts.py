@@ -102,11 +102,12 @@ def moved_operations(plain: Tape, nudged: Tape) -> set[int]:
         index
         for index, operation in enumerate(plain.operations)
         if operation.leaf_memory
-        or ((digest := other.get(operation.key)) is not None and not _same(digest, operation.digest))
+        or ((digest := other.get(operation.key)) is not None and not same_digest(digest, operation.digest))
     }
 
 
-def _same(a: Sequence[float | str], b: Sequence[float | str]) -> bool:
+def same_digest(a: Sequence[float | str], b: Sequence[float | str]) -> bool:
+    """Whether two results are equal as far as their digests say; NaN equals itself."""
     return len(a) == len(b) and all(x == y or (x != x and y != y) for x, y in zip(a, b, strict=True))
 
 

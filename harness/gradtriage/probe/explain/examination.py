@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.children import ChildFailedError
 from gradtriage.probe.explain.choice import chosen, place
+from gradtriage.probe.explain.cuts import same_digest
 from gradtriage.probe.explain.deaths import zero_causes
 from gradtriage.probe.explain.elsewhere import copies, stopped_by_the_caller, trained_elsewhere
 from gradtriage.probe.explain.nonfinite import nonfinite_causes
@@ -93,17 +94,29 @@ def _nondeterministic(replays: Replays, first: Sequence[Listing], second: Sequen
     """Two runs from the same memory that differ: nothing can be said about differences then."""
     for one, other in zip(first, second, strict=False):
         same = one.loss == other.loss or (math.isnan(one.loss) and math.isnan(other.loss))
-        if not same or [t.norm for t in one.targets] != [t.norm for t in other.targets]:
+        if not same or not _same_gradients(one, other):
             question = Question(replays, one)
             tape, again = question.tape(), replays.tape(one.number, question.targets)
-            for left, right in zip(tape.operations, again.operations, strict=False):
-                if left.key != right.key or left.digest != right.digest:
+            digests = {operation.key: operation.digest for operation in again.operations}
+            for left in tape.operations:  # not side by side: operations of several threads come in any order
+                if not same_digest(digests.get(left.key, ()), left.digest):
                     cause = Cause("other", left.key[0], left.key[1], [t.name for t in one.targets], "supported")
                     return Diagnosis(
                         "nondeterministic", one, _as_listed(one), [cause], "two runs give different values here"
                     )
             return Diagnosis("nondeterministic", one, _as_listed(one), [], "two runs give different values")
     return None
+
+
+def _same_gradients(one: Listing, other: Listing) -> bool:
+    """Whether the norms agree but for rounding: the order in which a sum comes from several threads is free."""
+    rounding = 1e-5 if one.single else 1e-12
+    norms = {target.name: target.norm for target in other.targets}
+    return norms.keys() == {target.name for target in one.targets} and all(
+        norm is None if target.norm is None else norm is not None and math.isclose(target.norm, norm, rel_tol=rounding)
+        for target in one.targets
+        for norm in (norms[target.name],)
+    )
 
 
 def _as_listed(listing: Listing) -> list[Finding]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gradtriage.probe.explain.threads import current_strand, numbered
 from gradtriage.probe.explain.transforms import is_wrapped, physical
 
 # "old" with the tensor's id (a forked child has the parent's memory), "born" with its number, or "frozen", again with
@@ -41,6 +43,7 @@ class Identities:
     def __init__(self, old: Mapping[int, Tensor]) -> None:
         self._old = old
         self._born: dict[int, tuple[Tensor, int]] = {}
+        self._counts: Counter[int] = Counter()
 
     def look_at(self, value: Any) -> Tensor | None:
         """The tensor, if it is a leaf that was not seen before: it is born now."""
@@ -48,7 +51,8 @@ class Identities:
             return None
         if id(value) in self._old or id(value) in self._born:
             return None
-        self._born[id(value)] = value, len(self._born)
+        self._born[id(value)] = value, numbered(self._counts[current_strand()])
+        self._counts[current_strand()] += 1
         return value
 
     def key(self, leaf: Tensor) -> Key | None:

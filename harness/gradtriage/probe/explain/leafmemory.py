@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -9,6 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from gradtriage.probe.explain.identity import Key, storage_of
+
+
+class _Thread(threading.local):
+    paused = 0
 
 
 class LeafMemory:
@@ -28,7 +33,7 @@ class LeafMemory:
         self._differentiated: dict[Key, int] = {}
         self._copied_from: dict[Key, Key] = {}
         self._steps = 0
-        self._paused = 0
+        self._thread = _Thread()
 
     def place(self, leaf: Tensor, key: Key) -> None:
         """A leaf's data lie here from now on."""
@@ -40,13 +45,13 @@ class LeafMemory:
             self._keys[storage].add(key)
 
     def pause(self, on: bool) -> None:
-        """Between on and off, which may be nested, nothing counts: a copy is made, a module changes its type."""
-        self._paused += 1 if on else -1
+        """Between on and off, which may be nested, nothing of this thread's counts: a copy is made, a module changes its type."""
+        self._thread.paused += 1 if on else -1
 
     @property
     def paused(self) -> bool:
         """Whether nothing counts now."""
-        return self._paused > 0
+        return self._thread.paused > 0
 
     def keys(self, values: Iterable[Any]) -> set[Key]:
         """The leaves whose memory these tensors look at."""
@@ -58,7 +63,7 @@ class LeafMemory:
 
     def written(self, keys: Iterable[Key]) -> None:
         """These leaves were written into."""
-        if self._paused:
+        if self.paused:
             return
         for key in keys:
             self._written[key] += 1
@@ -67,7 +72,7 @@ class LeafMemory:
 
     def read(self, keys: Iterable[Key], *, differentiated: bool) -> None:
         """These leaves were read, by an operation that autograd recorded or by another."""
-        if self._paused:
+        if self.paused:
             return
         for key in keys:
             self._read[key] = self.epoch(key)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from gradtriage.probe.explain.replays import Target
     from gradtriage.probe.explain.trace import Key, Operation, Tape
 
+# of one line, that are made safe together
+_MOST_CALLS = 64
 _ROOTS = (
     "sqrt",
     "rsqrt",
@@ -59,7 +61,9 @@ def nonfinite_causes(question: Question, targets: Sequence[Target]) -> list[Caus
     site, name, _ = operation.key
     kind = _kind(tape, index, name, math.isfinite(question.listing.loss))
     rewrites: dict[Key, Rewrite] = dict(_branches_held(question, tape))
-    rewrites[operation.key] = SafeOperand(question.replays.singular(question.listing.number, operation.key))
+    together = [other.key for other in tape.operations if other.key[:2] == operation.key[:2]][:_MOST_CALLS]
+    singular = question.replays.singular(question.listing.number, together)
+    rewrites |= {key: SafeOperand(masks) for key, masks in singular.items()}
     evidence = _origin(tape, index)
     try:
         comparison = question.compare(targets, rewrites)

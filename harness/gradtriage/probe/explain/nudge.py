@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -61,6 +62,7 @@ class PendingNudges:
         self._wanted = {nudge.key: nudge for nudge in nudges if nudge.step != 0}
         self._waiting: dict[Key, tuple[Tensor, Nudge]] = {}
         self._memory = memory
+        self._lock = threading.RLock()
 
     def __bool__(self) -> bool:
         return bool(self._wanted or self._waiting)
@@ -75,11 +77,14 @@ class PendingNudges:
         """Something is about to read these leaves: their steps are taken."""
         if not self._waiting or self._memory.paused:
             return
-        for key in keys:
-            waiting = self._waiting.get(key)
-            if waiting is not None and self._memory.epoch(key) >= waiting[1].epoch and (waiting[1].copies or not copy):
-                del self._waiting[key]
-                apply_nudge(*waiting)
+        with self._lock:
+            for key in keys:
+                leaf, nudge = self._waiting.get(key, (None, None))
+                if leaf is None or nudge is None or self._memory.epoch(key) < nudge.epoch:
+                    continue
+                if nudge.copies or not copy:
+                    apply_nudge(leaf, nudge)
+                    del self._waiting[key]  # last: another thread that finds none waiting reads at once
 
     def unread(self) -> list[Tensor]:
         """The leaves whose steps still wait: nothing that we can see has read them."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from gradtriage.probe.explain.identity import outputs_of
+from gradtriage.probe.explain.threads import threads_are_seen
 from gradtriage.probe.explain.transforms import batches_leave
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def conditions_hold(conditions: Conditions) -> Iterator[None]:
             stack.enter_context(batches_leave(recorder.same))
         if conditions.keep_graphs:
             stack.enter_context(_graphs_are_kept())
+        stack.enter_context(threads_are_seen(functools.partial(_Mode, conditions)))
         stack.enter_context(_Mode(conditions))
         yield
 

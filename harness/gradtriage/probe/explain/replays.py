@@ -201,10 +201,11 @@ class Replays:
         """The results that operations had in the unchanged run."""
         return dict(self._recorded(number, (), (), lambda recorder, _: recorder.tape.values, keep=keys))
 
-    def singular(self, number: int, key: OperationKey) -> dict[int, Wrapped]:
-        """The entries of an operation's operands at which its derivative was not finite in the unchanged run."""
-        found: dict[int, Wrapped] = {}
-        return dict(self._recorded(number, (), (), lambda *_: found, rewrites={key: FindSingular(found)}))
+    def singular(self, number: int, keys: Sequence[OperationKey]) -> dict[OperationKey, dict[int, Wrapped]]:
+        """The entries of operations' operands at which the derivative was not finite in the unchanged run."""
+        found: dict[OperationKey, dict[int, Wrapped]] = {key: {} for key in keys}
+        rewrites = {key: FindSingular(masks) for key, masks in found.items()}
+        return dict(self._recorded(number, (), (), lambda *_: found, rewrites=rewrites))
 
     def _recorded(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,12 +19,13 @@ from gradtriage.probe.explain.identity import storage_of
 from gradtriage.probe.explain.operations import FILLERS, HOOKS, PRODUCTS, operation_name, tensors_in, written_tensor
 from gradtriage.probe.explain.reach import Reach
 from gradtriage.probe.explain.sites import Site, calling_site, leaves_block
+from gradtriage.probe.explain.threads import current_strand, numbered
 from gradtriage.probe.explain.transforms import SEEN, Wrapped, in_transform, is_wrapped, outside, physical
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.rewrites import Rewrite
 
-# Called from a place, and for the how-manieth time: the same operation in every replay.
+# Called from a place, and for the how-manieth time in its strand: the same operation in every replay.
 Key = tuple[Site, str, int]
 
 UNKNOWN, LEAF = -1, -2
@@ -81,6 +83,15 @@ class Tape:
     values: dict[Key, Any] = field(default_factory=dict)
 
 
+class _Thread(threading.local):
+    """What belongs to one thread: whether we are at work ourselves, and where gradients were switched off."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.gradless: Site | None = None
+        self.suspended: list[Site | None] = []
+
+
 class TapeRecorder:
     """Records operations; keeps or replaces the results of chosen ones.
 
@@ -105,52 +116,56 @@ class TapeRecorder:
         self.bit_of, self._reach = bit_of, Reach(bit_of)
         self._keep, self._rewrites, self._full = keep, dict(rewrites or {}), full
         self._lines = {(key[0], key[1]) for key in (*keep, *self._rewrites)}
-        self._counts: Counter[tuple[Site, str]] = Counter()
+        self._counts: Counter[tuple[Site, str, int]] = Counter()
         self._made_by: dict[int, tuple[weakref.ref[Tensor], int]] = {}
         self._leaf_memory: set[int] = set()
         self._owners: dict[int, int] = {}
-        self._gradless: Site | None = None
-        self._suspended: list[Site | None] = []
+        self._thread = _Thread()
+        self._lock = threading.RLock()
         self._pause = pause
-        self._inside = 0
 
     def operation(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Callable[[], Any]) -> Any:
         """Runs an operation and describes it."""
         name = operation_name(func)
         if name == "_set_grad_enabled":
             return self._grad_mode(args, run)
-        if name is None or self._inside or (in_transform() and not SEEN):
+        if name is None or self._thread.inside or (in_transform() and not SEEN):
             return run()
         site = calling_site(2)
         if not self._full and (site, name) not in self._lines:
             return run()
-        count = self._counts[site, name]
-        self._counts[site, name] += 1
-        key = (site, name, count)
+        key = self._key(site, name)
         if not self._full:
             return self._result(key, func, args, kwargs, run)
-        with outside():
+        with outside(), self._lock:
             inputs = list(map(physical, tensors_in((args, kwargs))))
             reach_in = [self._reach.of(tensor) for tensor in inputs]
             sources = [self._source(tensor) for tensor in inputs]
         result = self._result(key, func, args, kwargs, run)
-        self._inside += 1  # around a custom function the mode is on, and what we do ourselves is not the test's
+        self._thread.inside += 1  # around a custom function the mode is on, and what we do ourselves is not the test's
         try:
-            with outside():
+            with outside(), self._lock:
                 self._describe(key, (args, kwargs), inputs, sources, reach_in, result, func)
         finally:
-            self._inside -= 1
+            self._thread.inside -= 1
         return result
+
+    def _key(self, site: Site, name: str) -> Key:
+        counted = site, name, current_strand()
+        with self._lock:
+            count = self._counts[counted]
+            self._counts[counted] += 1
+        return site, name, numbered(count)
 
     def _result(
         self, key: Key, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Callable[[], Any]
     ) -> Any:
-        self._inside += isinstance(func, type)  # a custom function is one operation, whatever its forward calls
+        self._thread.inside += isinstance(func, type)  # a custom function is one operation, whatever its forward calls
         try:
             rewrite = self._rewrites.get(key)
             result = run() if rewrite is None else rewrite.result(func, args, kwargs, run, key[1])
         finally:
-            self._inside -= isinstance(func, type)
+            self._thread.inside -= isinstance(func, type)
         if key in self._keep:
             written = written_tensor(key[1], args, kwargs)
             self.tape.values[key] = snapshot(result if written is None else written)
@@ -167,12 +182,12 @@ class TapeRecorder:
         """The recording of gradients was switched: remembers where it went off."""
         if before and not on:
             # at the end of `with enable_grad()` they go off again where they were off before
-            ended = self._suspended.pop() if self._suspended and leaves_block() else None
-            self._gradless = ended or calling_site(3, decorators=True)
+            ended = self._thread.suspended.pop() if self._thread.suspended and leaves_block() else None
+            self._thread.gradless = ended or calling_site(3, decorators=True)
         elif on:
             if not before and not leaves_block():
-                self._suspended.append(self._gradless)
-            self._gradless = None
+                self._thread.suspended.append(self._thread.gradless)
+            self._thread.gradless = None
 
     def gradient_call(self) -> None:
         """Notes where on the tape a gradient computation comes."""
@@ -231,7 +246,7 @@ class TapeRecorder:
         index = len(self.tape.operations)
         if name in FILLERS:
             sources, reach_in = [], []
-        gradless = None if torch.is_grad_enabled() else self._gradless or key[0]
+        gradless = None if torch.is_grad_enabled() else self._thread.gradless or key[0]
         zeros = bool(outputs) and all(figure == 0.0 for figure in digest)
         follows = any(storage_of(output) in self._leaf_memory for output in outputs)
         operation = Operation(
