@@ -83,6 +83,17 @@ class DiagnosedHypothesis(Part):
     evidence: Any
 
 
+class DesignedPlace(Part):
+    """A place where a gradient is stopped or replaced on purpose, and how that is known."""
+
+    file: Text
+    line: Annotated[Integer, Field(ge=1)]
+    function: Text = ""
+    source: Text = ""
+    reason: Text
+    parameters: list[Text]
+
+
 class PathStep(Part):
     """An operation on the way from a parameter to the loss; the gradient is lost at the broken one."""
 
@@ -110,3 +121,4 @@ class DiagnosisDocument(Document):
     reason: Text = ""
     where: Where | None = None
     path: list[PathStep] = Field(default_factory=list)
+    by_design: list[DesignedPlace] = Field(default_factory=list)

@@ -4,14 +4,24 @@ import difflib
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from gradtriage.errors import PlanError
 from gradtriage.model.document import Text
 
 OWN_FILE = "gradtriage.toml"
+
+
+def _is_place(entry: str) -> str:
+    file, separator, function = entry.partition("::")
+    if not file.endswith(".py") or bool(separator) != bool(function):
+        raise ValueError(f"{entry!r} is no place; write 'package/module.py' or 'package/module.py::function'")
+    return entry
+
+
+ByDesign = Annotated[Text, AfterValidator(_is_place)]
 
 
 class Settings(BaseModel):
@@ -21,6 +31,7 @@ class Settings(BaseModel):
         python: Interpreter that runs the tests; None for the one that gradtriage runs under.
         reports: Folder for evidence where no plan names one.
         ledger: The ledger where no plan names one.
+        by_design: Where gradients are stopped or replaced on purpose: `file.py` or `file.py::function`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,6 +39,7 @@ class Settings(BaseModel):
     python: Text | None = None
     reports: Text = "reports"
     ledger: Text = "fix_plan.md"
+    by_design: tuple[ByDesign, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,4 +96,4 @@ def _settings(path: Path, table: dict[str, Any]) -> Settings:
             close = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
             raise PlanError(f"{path}: {key}: unknown key; {hint}") from error
-        raise PlanError(f"{path}: {key}: {first['msg']}") from error
+        raise PlanError(f"{path}: {key}: {first['msg'].removeprefix('Value error, ')}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ class ExplanationHooks:
     Args:
         root: pytest's rootdir.
         tell: Writes an event.
+        by_design: Where gradients are stopped or replaced on purpose.
     """
 
-    def __init__(self, root: Path, tell: Callable[..., None]) -> None:
-        self._root, self._tell = root, tell
+    def __init__(self, root: Path, tell: Callable[..., None], by_design: Sequence[str] = ()) -> None:
+        self._root, self._tell, self._by_design = root, tell, by_design
         self._documents: dict[str, dict[str, Any]] = {}
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -55,5 +56,5 @@ class ExplanationHooks:
         from gradtriage.probe.explain.document import diagnosis_document
         from gradtriage.probe.explain.examination import examine
 
-        diagnosis = examine(program_of(item.runtest, self._root))
+        diagnosis = examine(program_of(item.runtest, self._root), by_design=self._by_design)
         return diagnosis_document(diagnosis, item.nodeid, "error", self._root)

@@ -34,12 +34,14 @@ class Request:
     Attributes:
         pins: Each pinned variable's wanted value, None where it should be unset.
         explain: Whether the tests' gradients are to be explained.
+        by_design: Where gradients are stopped or replaced on purpose.
         places: For each test whose strength is to be tried, the places of its gradient calls.
         corruptions: What is done to the gradients there.
     """
 
     pins: dict[str, str | None] = field(default_factory=dict)
     explain: bool = False
+    by_design: list[str] = field(default_factory=list)
     places: dict[str, list[list[Any]]] = field(default_factory=dict)
     corruptions: list[str] = field(default_factory=list)
 
@@ -59,7 +61,13 @@ def read_request(folder: Path) -> Request:
         raise ValueError(f"{path}: not a {REQUEST_SCHEMA} document")
     pins = request.get("pins") or {}
     wanted = {str(name): None if value is None else str(value) for name, value in pins.items()}
-    return Request(wanted, bool(request.get("explain")), request.get("places") or {}, request.get("corruptions") or [])
+    return Request(
+        wanted,
+        bool(request.get("explain")),
+        [str(place) for place in request.get("by_design") or []],
+        request.get("places") or {},
+        request.get("corruptions") or [],
+    )
 
 
 class OwnFolder:

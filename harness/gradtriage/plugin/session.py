@@ -207,7 +207,7 @@ class CaptureSession:
         for kind, fields in early:
             self._writer.write(kind, **fields)
         if self._request.explain and not self._controller:
-            hooks = ExplanationHooks(self.root, self._write)
+            hooks = ExplanationHooks(self.root, self._write, self._request.by_design)
             self.config.pluginmanager.register(hooks, "gradtriage-explanation")
         if self._request.places and not self._controller:
             strength = StrengthHooks(self.root, self._write, self._request.places, self._request.corruptions)

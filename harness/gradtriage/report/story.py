@@ -35,6 +35,12 @@ def story(diagnosis: DiagnosisDocument, root: Path) -> Iterator[str]:
             yield f"  proof: {proof}"
         yield f"  loses: {', '.join(cause.parameters)}"
         yield f"  mend:  {cause.fix}"
+    if diagnosis.by_design:
+        yield ""
+        yield "by design, as far as one can tell; object if it is not so:"
+    for design in diagnosis.by_design:
+        yield f"  {design.file}:{design.line}: {design.source}"
+        yield f"      {design.reason} ({', '.join(design.parameters)})"
 
 
 def parameter_line(parameter: DiagnosedParameter) -> str:

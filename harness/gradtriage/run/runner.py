@@ -100,7 +100,13 @@ def execute(task: Task, python: Interpreter, partial: PartialFolder, capture: Pa
         echo: Where pytest's output is shown while it comes.
     """
     mark = uuid.uuid4().hex
-    asked = {"schema": "gradtriage.request/1", "pins": dict(task.pins), "explain": task.explain, **task.request}
+    asked = {
+        "schema": "gradtriage.request/1",
+        "pins": dict(task.pins),
+        "explain": task.explain,
+        "by_design": list(task.project.settings.by_design),
+        **task.request,
+    }
     request = capture / REQUEST
     write_whole(request, to_json(asked))
     request.chmod(0o600)

@@ -48,3 +48,15 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, text: str | bytes) -> N
     else:
         with pytest.raises(PlanError, match=r"gradtriage\.toml: not TOML"):
             find_project(tmp_path)
+
+
+def test_places_by_design_are_files_with_or_without_a_function(tmp_path: Path) -> None:
+    settings = tmp_path / "gradtriage.toml"
+    settings.write_text("by_design = ['pkg/vq.py', 'pkg/flow.py::stop']")
+    assert find_project(tmp_path).settings.by_design == ("pkg/vq.py", "pkg/flow.py::stop")
+    for wrong in ("pkg.vq", "pkg/vq.py::", "pkg"):
+        settings.write_text(f"by_design = ['pkg/vq.py', '{wrong}']")
+        with pytest.raises(
+            PlanError, match=r"gradtriage\.toml: by_design\.1: '.*' is no place; write 'package/module\.py'"
+        ):
+            find_project(tmp_path)

@@ -96,7 +96,7 @@ def _revived(
 ) -> dict[str, object] | None:
     """The derivatives of the counterfactual run, if the loss moves in it and autograd and differences agree."""
     try:
-        slope = sum(question.replays.slopes(question.listing.number, targets, rewrites))
+        slope = sum(question.slopes(targets, rewrites))
         if slope == 0 or slope != slope:
             return None
         comparison = question.compare(targets, rewrites, autograd=slope)

@@ -38,6 +38,17 @@ def diagnosis_document(diagnosis: Diagnosis, nodeid: str, outcome: str, root: Pa
         "loss": None if listing is None else _number(listing.loss),
         "parameters": [_parameter(finding, diagnosis.causes, ids) for finding in diagnosis.findings],
         "causes": [_cause(cause, ids[id(cause)], root, _unit(diagnosis.findings)) for cause in diagnosis.causes],
+        "by_design": [
+            {
+                "file": relative(design.site.file, root),
+                "line": max(1, design.site.line),
+                "function": design.site.function,
+                "source": design.site.source,
+                "reason": design.reason,
+                "parameters": design.targets,
+            }
+            for design in diagnosis.designs
+        ],
         "hypotheses": hypotheses_of(diagnosis),
         "path": [
             {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.choice import place
-from gradtriage.probe.explain.severed import find_severance
+from gradtriage.probe.explain.severed import severance_causes
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.question import Comparison, Question
@@ -44,11 +44,11 @@ def stopped_by_the_caller(question: Question, targets: Sequence[Target], wrong: 
     The generator is detached where the discriminator is trained, the critic where the actor is: a stop in the very
     function that asks for the gradient, for parameters that get theirs elsewhere, is meant.
     """
-    severance = find_severance(question, targets, wrong)
+    causes = severance_causes(question, targets, wrong)
     caller = question.listing.caller
-    for cause in severance.causes:
+    for cause in causes:
         same = (cause.site.file, cause.site.function) == (caller.file, caller.function)
         if not same or cause.kind not in _ON_PURPOSE or cause.proof != "proven":
             return ""
-    lines = ", ".join(str(cause.site.line) for cause in severance.causes)
-    return f"line {lines} stops it" if severance.causes else ""
+    lines = ", ".join(str(cause.site.line) for cause in causes)
+    return f"line {lines} stops it" if causes else ""

@@ -12,15 +12,16 @@ from gradtriage.probe.explain.children import ChildFailedError
 from gradtriage.probe.explain.choice import chosen, place
 from gradtriage.probe.explain.cuts import same_digest
 from gradtriage.probe.explain.deaths import zero_causes
+from gradtriage.probe.explain.designs import Design, Meant, find_designs, find_steps, shown
 from gradtriage.probe.explain.elsewhere import copies, stopped_by_the_caller, trained_elsewhere
 from gradtriage.probe.explain.nonfinite import nonfinite_causes
 from gradtriage.probe.explain.path import Step, path_of
 from gradtriage.probe.explain.question import Cause, Comparison, Question
 from gradtriage.probe.explain.raised import raising_causes
 from gradtriage.probe.explain.replays import BodyFailedError, Listing, Replays, Target
-from gradtriage.probe.explain.severed import find_severance
+from gradtriage.probe.explain.severed import severance_causes
 from gradtriage.probe.explain.steps import step_cause
-from gradtriage.probe.explain.wrongbackward import backward_causes, stale_causes, surrogate, write_causes
+from gradtriage.probe.explain.wrongbackward import backward_causes, stale_causes, write_causes
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.identity import Key
@@ -53,7 +54,11 @@ class Finding:
 
 @dataclass
 class Diagnosis:
-    """Why the gradients of one computation are what they are."""
+    """Why the gradients of one computation are what they are.
+
+    Attributes:
+        designs: Where gradients are stopped or replaced on purpose: frozen, or given their true slope, in all proofs.
+    """
 
     verdict: str
     listing: Listing | None
@@ -61,17 +66,21 @@ class Diagnosis:
     causes: list[Cause] = field(default_factory=list)
     reason: str = ""
     path: list[Step] = field(default_factory=list)
+    designs: list[Design] = field(default_factory=list)
     evaluations: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def examine(program: Program, *, call: int | None = None, seconds: float = 60.0) -> Diagnosis:
+def examine(
+    program: Program, *, call: int | None = None, seconds: float = 60.0, by_design: Sequence[str] = ()
+) -> Diagnosis:
     """Diagnoses the first unhealthy gradient computation of a body, or its first one if all are healthy.
 
     Args:
         program: The body.
         call: Look at this computation only.
         seconds: Time for one replay.
+        by_design: Where gradients are stopped or replaced on purpose: `file.py` or `file.py::function`.
     """
     started = time.monotonic()
     replays = Replays(program, seconds)
@@ -84,7 +93,7 @@ def examine(program: Program, *, call: int | None = None, seconds: float = 60.0)
         return Diagnosis("unknown", None, reason=f"the body does not come to a gradient computation: {error}")
     if not listings:
         return Diagnosis("unknown", None, reason="the body computes no gradient")
-    diagnosis = _nondeterministic(replays, listings, again) or _first_unhealthy(replays, listings, call)
+    diagnosis = _nondeterministic(replays, listings, again) or _first_unhealthy(replays, listings, call, by_design)
     diagnosis.evaluations = replays.evaluations
     diagnosis.seconds = {"plain": plain, "total": time.monotonic() - started}
     return diagnosis
@@ -123,7 +132,9 @@ def _as_listed(listing: Listing) -> list[Finding]:
     return [Finding(target, target.status) for target in listing.targets]
 
 
-def _first_unhealthy(replays: Replays, listings: Sequence[Listing], number: int | None) -> Diagnosis:
+def _first_unhealthy(
+    replays: Replays, listings: Sequence[Listing], number: int | None, by_design: Sequence[str]
+) -> Diagnosis:
     """The first unhealthy one of the computations that are examined, else what could be decided least."""
     examined = [one for one in listings if one.number == number] if number is not None else chosen(listings)
     if not examined:
@@ -131,7 +142,7 @@ def _first_unhealthy(replays: Replays, listings: Sequence[Listing], number: int 
     known: set[object] = set()
     diagnoses = []
     for listing in examined:
-        question = Question(replays, listing, listings, again=place(listing) in known)
+        question = Question(replays, listing, listings, again=place(listing) in known, by_design=by_design)
         known.add(place(listing))
         try:
             diagnosis = _diagnose(question)
@@ -193,7 +204,7 @@ def _diagnose(question: Question) -> Diagnosis:
     verdict = min(verdicts or ["healthy"], key=VERDICTS.index)
     if verdict == "unknown":
         reason = "differences are too coarse to decide (single precision, noise or a kink)"
-    return Diagnosis(verdict, listing, findings, causes, reason)
+    return Diagnosis(verdict, listing, findings, causes, reason, designs=question.designs)
 
 
 def _not_asked_about(question: Question, findings: Sequence[Finding]) -> tuple[set[str], str]:
@@ -226,7 +237,7 @@ def _diagnose_nonfinite(question: Question, bad: Sequence[Target]) -> Diagnosis:
 def _compare_all(question: Question) -> list[Finding]:
     """Every target by itself where they are few; where they are many, groups of equal status first."""
     targets = question.targets
-    slopes = dict(zip((t.key for t in targets), question.replays.slopes(question.listing.number, targets), strict=True))
+    slopes = dict(zip((t.key for t in targets), question.slopes(targets), strict=True))
     if len(targets) <= MOST_SINGLE and not question.again:
         return [_finding(question, target, slopes) for target in targets]
     findings = []
@@ -270,6 +281,12 @@ def _contradicted(comparison: Comparison) -> str:
     return "wrong" if comparison.differ or (not comparison.numeric.moved and comparison.autograd != 0) else "unknown"
 
 
+def _accept(question: Question, meant: Meant) -> None:
+    """From now on what is meant makes no difference."""
+    question.meant = {**question.meant, **meant.rewrites}
+    question.designs = [*question.designs, *meant.designs]
+
+
 def _diagnose_wrong(
     question: Question, wrong: Sequence[Target], findings: Sequence[Finding]
 ) -> tuple[str, list[Cause], str]:
@@ -283,17 +300,26 @@ def _diagnose_wrong(
         verdict, causes = zero_causes(question, wrong)
         if causes and causes[0].proof == "proven":
             return verdict, causes, ""
-    severance = find_severance(question, wrong, together)
-    if severance.designed:
-        lines = ", ".join(f"{cut.site.function} line {cut.site.line}" for cut in severance.designed)
-        return "healthy", [], f"gradients are stopped or replaced by design: {lines}"
-    causes = severance.causes
+    _accept(question, find_designs(question, wrong, together))
+    if question.designs:
+        together = question.compare(wrong)
+        if together.agree:
+            return "healthy", [], f"gradients are stopped or replaced by design: {shown(question.designs)}"
+    causes = severance_causes(question, wrong, together)
     severed = "severed" if all(target.status in ("none", "zero") for target in wrong) else "partial"
     if causes and causes[0].proof == "proven":
         return severed, causes, ""
-    step = surrogate(question, wrong, together)
-    if step is not None:
-        return "healthy", [], f"a step is given a slope by design: {step.function} line {step.line}"
+    steps = find_steps(question, wrong, together)
+    if steps.designs:
+        without, before = question.meant, list(question.designs)
+        _accept(question, steps)
+        beside = question.compare(wrong)
+        if beside.agree:
+            return "healthy", [], f"a step is given a slope by design: {shown(steps.designs)}"
+        others = severance_causes(question, wrong, beside)
+        if others and others[0].proof == "proven":
+            return severed, others, ""
+        question.meant, question.designs = without, before
     formulas = backward_causes(question, wrong, together)
     if formulas:
         return "wrong-backward", formulas, ""

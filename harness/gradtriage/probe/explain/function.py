@@ -47,10 +47,13 @@ class Explanation:
             )
             lines.append(f"    {cause['source']}")
             lines.append(f"    {cause['fix']}")
+        lines += [f"by design: {d['file']}:{d['line']}: {d['reason']}" for d in self.document["by_design"]]
         return "\n".join(lines)
 
 
-def explain(function: Callable[..., Tensor], parameters: Parameters, *, seconds: float = 60.0) -> Explanation:
+def explain(
+    function: Callable[..., Tensor], parameters: Parameters, *, seconds: float = 60.0, by_design: Sequence[str] = ()
+) -> Explanation:
     """Explains the gradients of `function` with respect to its parameters.
 
     The function is run again and again in forked children; nothing that it does reaches this process.
@@ -60,6 +63,7 @@ def explain(function: Callable[..., Tensor], parameters: Parameters, *, seconds:
         parameters: A tensor or a sequence of tensors (given by position), a mapping (given by name), or a module
             whose parameters are meant (the function is then called without arguments).
         seconds: Time for one evaluation.
+        by_design: Where gradients are stopped or replaced on purpose: `file.py` or `file.py::function`.
 
     Raises:
         RuntimeError: Processes cannot be forked here (CUDA is in use, or the system has no fork).
@@ -72,7 +76,8 @@ def explain(function: Callable[..., Tensor], parameters: Parameters, *, seconds:
         tensor.requires_grad_()
     try:
         site = calling_site(2)
-        diagnosis = examine(_program(call, named, {"file": site.file, "line": site.line}), seconds=seconds)
+        program = _program(call, named, {"file": site.file, "line": site.line})
+        diagnosis = examine(program, seconds=seconds, by_design=by_design)
     finally:
         for tensor in frozen:
             tensor.requires_grad_(False)

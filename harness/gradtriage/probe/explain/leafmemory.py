@@ -45,7 +45,7 @@ class LeafMemory:
             self._keys[storage].add(key)
 
     def pause(self, on: bool) -> None:
-        """Between on and off, which may be nested, nothing of this thread's counts: a copy is made, a module changes its type."""
+        """Between on and off, which may be nested, nothing of this thread counts: a copy is made, a type is changed."""
         self._thread.paused += 1 if on else -1
 
     @property

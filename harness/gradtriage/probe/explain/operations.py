@@ -114,11 +114,17 @@ def written_tensor(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
 
 
 def written_tensors(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Tensor]:
-    """The tensors that an operation writes into: one, those of a list (a fused optimiser step), or `out`."""
-    if name.endswith("_") and args and isinstance(args[0], (list, tuple)):
+    """All tensors that an operation writes into: its operand or operands, `out`, the running statistics of a norm."""
+    if name.endswith("_") and args and isinstance(args[0], (list, tuple)):  # a fused optimiser step
         return list(tensors_in(args[0], depth=1))
     written = written_tensor(name, args, kwargs)
-    return [*([] if written is None else [written]), *tensors_in(kwargs.get("out"))]
+    found = [*([] if written is None else [written]), *tensors_in(kwargs.get("out"))]
+    if name == "batch_norm":
+        named = dict(zip(("input", "running_mean", "running_var", "weight", "bias", "training"), args, strict=False))
+        named |= kwargs
+        if named.get("training") is True:
+            found += tensors_in((named.get("running_mean"), named.get("running_var")))
+    return found
 
 
 _WRITES = frozenset({"__setitem__", "data="})

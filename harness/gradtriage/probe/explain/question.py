@@ -13,6 +13,7 @@ from gradtriage.probe.explain.program import NO_GRAPH
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.backward import NodeReport
+    from gradtriage.probe.explain.designs import Design
     from gradtriage.probe.explain.replays import Listing, Replays, Target
     from gradtriage.probe.explain.rewrites import Rewrite
     from gradtriage.probe.explain.sites import Site
@@ -75,14 +76,29 @@ class Question:
         listing: The computation.
         others: All computations of the body.
         again: A computation of the same place was examined before this one.
+        by_design: Places where gradients are stopped or replaced on purpose, `file.py` or `file.py::function`.
+
+    Attributes:
+        designs: Where gradients are stopped or replaced on purpose.
+        meant: What stands in every counterfactual, so that these make no difference.
     """
 
     def __init__(
-        self, replays: Replays, listing: Listing, others: Sequence[Listing] = (), *, again: bool = False
+        self,
+        replays: Replays,
+        listing: Listing,
+        others: Sequence[Listing] = (),
+        *,
+        again: bool = False,
+        by_design: Sequence[str] = (),
     ) -> None:
         self.replays, self.listing, self.others, self.again = replays, listing, others, again
+        self.by_design = by_design
+        self.meant: Mapping[Key, Rewrite] = {}
+        self.designs: list[Design] = []
         self.tolerance = TOLERANCE_SINGLE if listing.single else TOLERANCE
         self._tape: Tape | None = None
+        self._nudged: dict[tuple[tuple[Any, ...], float], Tape] = {}
         self._backward: tuple[Tape, list[NodeReport]] | None = None
 
     @property
@@ -111,8 +127,12 @@ class Question:
             step: A step that is known to be good; None to look for one.
             autograd: The derivative by autograd, if it is known.
         """
-        slope = sum(self.replays.slopes(self.listing.number, targets, rewrites)) if autograd is None else autograd
+        slope = sum(self.slopes(targets, rewrites)) if autograd is None else autograd
         return Comparison(slope, self.numeric(targets, rewrites, step=step), self.tolerance)
+
+    def slopes(self, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite] | None = None) -> list[float]:
+        """Autograd's derivative along each target's own direction; NaN where its gradient is not finite."""
+        return self.replays.slopes(self.listing.number, targets, {**self.meant, **(rewrites or {})})
 
     def numeric(
         self, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite] | None = None, *, step: float | None = None
@@ -120,7 +140,8 @@ class Question:
         """The derivative along the targets' directions together, by differences."""
 
         def evaluate(steps: Sequence[float]) -> list[float]:
-            return self.replays.losses(self.listing.number, [nudges(targets, h) for h in steps], rewrites)
+            steps_taken = [nudges(targets, h) for h in steps]
+            return self.replays.losses(self.listing.number, steps_taken, {**self.meant, **(rewrites or {})})
 
         return differentiate(evaluate, single=self.listing.single, ladder=None if step is None else (step,))
 
@@ -138,7 +159,10 @@ class Question:
 
     def nudged_tape(self, targets: Sequence[Target], step: float) -> Tape:
         """The operations of a run in which some targets were moved; bits as in `tape`."""
-        return self.replays.tape(self.listing.number, self.targets, nudges(targets, step))
+        asked = tuple(target.key for target in targets), step
+        if asked not in self._nudged:
+            self._nudged[asked] = self.replays.tape(self.listing.number, self.targets, nudges(targets, step))
+        return self._nudged[asked]
 
     def bits(self, targets: Sequence[Target]) -> int:
         """The bits that stand for targets in a tape."""

@@ -18,6 +18,7 @@ from gradtriage.probe.explain.backward import NodeReport, watch_backward
 from gradtriage.probe.explain.children import ChildFailedError, Failure, Reply, run_child, run_children
 from gradtriage.probe.explain.identity import Identities, Key, direction, frozen_alive, leaves_alive, scale_of
 from gradtriage.probe.explain.leafwatch import LeafWatch
+from gradtriage.probe.explain.memory import ModuleMemory
 from gradtriage.probe.explain.program import NO_GRAPH
 from gradtriage.probe.explain.replay import Conditions, conditions_hold
 from gradtriage.probe.explain.rewrites import FindSingular, Rewrite
@@ -223,10 +224,12 @@ class Replays:
             def bit_of(leaf: Tensor) -> int:
                 return bits.get(leaves.identities.key(leaf), 0)
 
+            memory, full = ModuleMemory(), not keep and not rewrites
             recorder = TapeRecorder(
-                bit_of, keep=keep, rewrites=rewrites, pause=leaves.memory.pause, full=not keep and not rewrites
+                bit_of, keep=keep, rewrites=rewrites, pause=leaves.memory.pause, full=full, memory=memory
             )
-            self._until(number, Conditions(leaves, recorder), functools.partial(answer, recorder), reply)
+            with memory.watching():
+                self._until(number, Conditions(leaves, recorder), functools.partial(answer, recorder), reply)
 
         self.evaluations += 1
         return self._checked(run_child(work, self._seconds))

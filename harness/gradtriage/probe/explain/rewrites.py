@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from gradtriage.probe.explain.operations import tensors_in, written_tensor
+from gradtriage.probe.explain.operations import tensors_in, written_tensor, written_tensors
 from gradtriage.probe.explain.transforms import Wrapped, outside, physical
 
 Run = Callable[[], Any]
@@ -32,10 +32,11 @@ class Frozen:
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """Runs the operation, too, so that whatever else it does is done."""
         result = run()
-        written = written_tensor(name, args, kwargs)
+        written = written_tensors(name, args, kwargs)
         with torch.no_grad():
-            if written is not None:
-                written.copy_(_restored(self.value))
+            if written:
+                for tensor, value in zip(written, self.value, strict=True):
+                    _overwrite(tensor, value, name)
                 return result
             if isinstance(result, (tuple, list)):
                 return type(result)(map(_restored, self.value))
@@ -46,6 +47,16 @@ def _restored(value: Any) -> Any:
     if isinstance(value, Wrapped):
         return Wrapped(value.values.clone(), value.batches).tensor()
     return value.clone() if isinstance(value, Tensor) else value
+
+
+def _overwrite(tensor: Tensor, value: Any, name: str) -> None:
+    """Past the version counter, which the operation has moved on already if it does so at all."""
+    if name == "data=":  # its memory may be another's by now
+        tensor.data = _restored(value)
+    elif isinstance(value, Wrapped):  # a batch has no `.data`
+        tensor.copy_(_restored(value))
+    else:
+        tensor.data.copy_(value)
 
 
 @dataclass(frozen=True)

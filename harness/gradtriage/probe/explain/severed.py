@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.cuts import Cut, find_cuts
-from gradtriage.probe.explain.designs import designed
 from gradtriage.probe.explain.oracle import UNSETTLED
 from gradtriage.probe.explain.question import Cause, Comparison, Question
 from gradtriage.probe.explain.repairs import repair_of
@@ -22,48 +20,35 @@ MOST_CANDIDATES = 200
 MOST_REPAIRS = 8
 
 
-@dataclass(frozen=True)
-class Severance:
-    """What cuts account for.
-
-    Attributes:
-        causes: A smallest set of proven cuts; where no set accounts for the difference, the likeliest one, suspected.
-        designed: Cuts that are meant and account for the whole difference by themselves.
-    """
-
-    causes: list[Cause]
-    designed: list[Cut] = field(default_factory=list)
-
-
-def find_severance(question: Question, targets: Sequence[Target], wrong: Comparison) -> Severance:
+def severance_causes(question: Question, targets: Sequence[Target], wrong: Comparison) -> list[Cause]:
     """The cuts that account for the whole difference between autograd and differences.
 
     Args:
         question: The gradient computation.
         targets: The targets whose gradient is missing or wrong.
         wrong: Autograd against differences along their directions: they differ.
+
+    Returns:
+        A smallest set of proven cuts; where no set accounts for the difference, the likeliest one, suspected.
     """
     step = wrong.numeric.step
     bits = question.bits(targets)
-    found = find_cuts(question.tape(), question.nudged_tape(targets, step), bits)[:MOST_CANDIDATES]
-    if not found:
-        return Severance([])
-    meant = [cut for cut in found if designed(cut, question.tape())]
-    cuts = [cut for cut in found if cut not in meant]
-    search = _Search(question, targets, wrong, cuts, meant)
-    if meant and search.meant_suffices():
-        return Severance([], meant)
+    found = find_cuts(question.tape(), question.nudged_tape(targets, step), bits)
+    cuts = [cut for cut in found if not question.meant.keys() >= set(cut.keys)][:MOST_CANDIDATES]
+    if not cuts:
+        return []
+    search = _Search(question, targets, wrong, cuts)
     proven = search.smallest()
     if proven is not None:
         alone = _repaired(question, targets, wrong, proven) if len(proven) > 1 else None
         if alone is not None:
-            return Severance([_cause(question, alone[0], bits, "proven", {**search.evidence(proven), **alone[1]})])
-        return Severance([_cause(question, cut, bits, "proven", search.evidence(proven)) for cut in proven])
+            return [_cause(question, alone[0], bits, "proven", {**search.evidence(proven), **alone[1]})]
+        return [_cause(question, cut, bits, "proven", search.evidence(proven)) for cut in proven]
     escapes = [cut for cut in cuts if cut.escape]
     alone = _repaired(question, targets, wrong, escapes[:MOST_REPAIRS])
     if alone is not None:
-        return Severance([_cause(question, alone[0], bits, "proven", alone[1])])
-    return Severance([_cause(question, cut, bits, "suspected", {}) for cut in escapes[:1]])
+        return [_cause(question, alone[0], bits, "proven", alone[1])]
+    return [_cause(question, cut, bits, "suspected", {}) for cut in escapes[:1]]
 
 
 def _repaired(
@@ -72,7 +57,7 @@ def _repaired(
     """The one cut without which autograd is right, all others as they are: they do no harm by themselves."""
     for cut in cuts:
         try:
-            slopes = question.replays.slopes(question.listing.number, targets, repair_of(cut, question.tape()))
+            slopes = question.slopes(targets, repair_of(cut, question.tape()))
         except BodyFailedError:
             continue
         if wrong.numeric.conclusive and wrong.numeric.agrees(sum(slopes), question.tolerance):
@@ -88,18 +73,11 @@ def _cause(question: Question, cut: Cut, bits: int, proof: str, evidence: dict[s
 class _Search:
     """Looks for the smallest set of cuts whose freezing restores agreement."""
 
-    def __init__(
-        self, question: Question, targets: Sequence[Target], wrong: Comparison, cuts: list[Cut], meant: Sequence[Cut]
-    ) -> None:
+    def __init__(self, question: Question, targets: Sequence[Target], wrong: Comparison, cuts: list[Cut]) -> None:
         self._question, self._targets, self._wrong, self._cuts = question, targets, wrong, cuts
-        self._meant = [key for cut in meant for key in cut.keys]
-        keys = frozenset([*self._meant, *(key for cut in cuts for key in cut.keys)])
+        keys = frozenset(key for cut in cuts for key in cut.keys)
         self._values = question.replays.values(question.listing.number, keys)
         self._tried: dict[frozenset[int], Comparison] = {}
-
-    def meant_suffices(self) -> bool:
-        """Whether the cuts by design, which are always frozen, account for the difference."""
-        return self._explains([])
 
     def smallest(self) -> list[Cut] | None:
         """Each cut alone, then fewer and fewer of all of them."""
@@ -140,7 +118,7 @@ class _Search:
         if key not in self._tried:
             frozen: dict[Key, Rewrite] = {
                 k: Frozen(self._values[k])
-                for k in (*self._meant, *(k for index in chosen for k in self._cuts[index].keys))
+                for k in (k for index in chosen for k in self._cuts[index].keys)
                 if k in self._values
             }
             try:

@@ -16,9 +16,19 @@ from torch import Tensor
 
 from gradtriage.probe.explain.backward import mark_nodes
 from gradtriage.probe.explain.identity import storage_of
-from gradtriage.probe.explain.operations import FILLERS, HOOKS, PRODUCTS, operation_name, tensors_in, written_tensor
+from gradtriage.probe.explain.memory import ModuleMemory, Owner
+from gradtriage.probe.explain.operations import (
+    FILLERS,
+    HOOKS,
+    PRODUCTS,
+    operation_name,
+    tensors_in,
+    written_tensor,
+    written_tensors,
+)
 from gradtriage.probe.explain.reach import Reach
 from gradtriage.probe.explain.sites import Site, calling_site, leaves_block
+from gradtriage.probe.explain.slopes import meant_slope
 from gradtriage.probe.explain.threads import current_strand, numbered
 from gradtriage.probe.explain.transforms import SEEN, Wrapped, in_transform, is_wrapped, outside, physical
 
@@ -51,6 +61,8 @@ class Operation:
         backward_site: Where that function's backward begins.
         leaf_memory: The output is memory of a leaf in question, and so follows it.
         gradless: The place where the recording of gradients was switched off, if it was.
+        state: Whose memory it writes into without a gradient: a module's parameter or buffer.
+        meant_slope: Why its slope is meant to differ from the derivative of its forward; empty where it is not.
     """
 
     key: Key
@@ -68,6 +80,8 @@ class Operation:
     zero_number: bool = False
     past: int = 0
     foreign: frozenset[int] = frozenset()
+    state: Owner = ""
+    meant_slope: str = ""
 
 
 @dataclass
@@ -101,6 +115,7 @@ class TapeRecorder:
         rewrites: What stands in the place of chosen operations.
         pause: Told when we read memory ourselves, and when that is over.
         full: Whether operations are described; without it only `keep` and `rewrites` work, at little cost.
+        memory: Knows the memory of modules.
     """
 
     def __init__(
@@ -111,6 +126,7 @@ class TapeRecorder:
         rewrites: Mapping[Key, Rewrite] | None = None,
         pause: Callable[[bool], None] = lambda _: None,
         full: bool = True,
+        memory: ModuleMemory | None = None,
     ) -> None:
         self.tape = Tape()
         self.bit_of, self._reach = bit_of, Reach(bit_of)
@@ -123,6 +139,7 @@ class TapeRecorder:
         self._thread = _Thread()
         self._lock = threading.RLock()
         self._pause = pause
+        self._memory = memory or ModuleMemory()
 
     def operation(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Callable[[], Any]) -> Any:
         """Runs an operation and describes it."""
@@ -167,8 +184,7 @@ class TapeRecorder:
         finally:
             self._thread.inside -= isinstance(func, type)
         if key in self._keep:
-            written = written_tensor(key[1], args, kwargs)
-            self.tape.values[key] = snapshot(result if written is None else written)
+            self.tape.values[key] = snapshot(written_tensors(key[1], args, kwargs) or result)
         return result
 
     def _grad_mode(self, args: Sequence[Any], run: Callable[[], Any]) -> Any:
@@ -225,8 +241,8 @@ class TapeRecorder:
         name = key[1]
         written = written_tensor(name, *arguments)
         written = None if written is None else physical(written)
-        if written is not None and all(output is not written for output in outputs):
-            outputs.append(written)
+        changed = list(map(physical, written_tensors(name, *arguments)))
+        outputs += [tensor for tensor in changed if all(output is not tensor for output in outputs)]
         escape = not outputs and inputs != [] and result is not None and name not in HOOKS
         reach_out = 0
         past = 0
@@ -265,6 +281,8 @@ class TapeRecorder:
             name in PRODUCTS and any(not isinstance(a, Tensor) and a == 0 for a in arguments[0]),
             past,
             self._foreign(inputs) if UNKNOWN in sources else frozenset(),
+            self._state(changed),
+            meant_slope(func, name, *arguments),
         )
         self.tape.operations.append(operation)
         mark_nodes(outputs, index)
@@ -276,6 +294,11 @@ class TapeRecorder:
         known = self._made_by.get(id(tensor))
         if known is not None and known[0]() is tensor:
             self._made_by[id(other)] = weakref.ref(other), known[1]
+
+    def _state(self, changed: Sequence[Tensor]) -> Owner:
+        gradless = [tensor for tensor in changed if not torch.is_grad_enabled() or not tensor.requires_grad]
+        owners = {self._memory.owner(tensor) for tensor in gradless}
+        return next((owner for owner in ("parameter", "buffer") if owner in owners), "")
 
 
 def differentiated(arguments: Sequence[Any]) -> tuple[bool, ...]:

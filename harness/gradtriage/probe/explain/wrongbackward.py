@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gradtriage.probe.explain.cuts import moved_operations
 from gradtriage.probe.explain.formulas import Edit, Formula, Statement
 from gradtriage.probe.explain.operations import HOOKS
 from gradtriage.probe.explain.question import Cause, Comparison, Question
@@ -25,28 +24,6 @@ _DIFFERENCES = 1e-4
 _USUAL = (-1.0, 2.0, 0.5, 3.0, 1 / 3, 1.5, 2 / 3, 4.0, 0.25, 10.0, 0.1, -2.0, -0.5)
 _MOST_STATEMENTS = 24
 _MOST_EDITS = 48
-
-
-def surrogate(question: Question, targets: Sequence[Target], wrong: Comparison) -> Site | None:
-    """A custom function that gives a step a slope on purpose: it accounts for the whole difference.
-
-    Its result does not follow its operand (it rounds, compares, fires), and with the true slope, which is zero,
-    autograd and differences agree. Of one operand only: what else is constant inside is a fault of its own.
-    """
-    bits = question.bits(targets)
-    moved = moved_operations(question.tape(), question.nudged_tape(targets, wrong.numeric.step))
-    still = {operation.key for index, operation in enumerate(question.tape().operations) if index not in moved}
-    steps = [
-        operations[0]
-        for operations in _suspects(question, bits)
-        if all(o.custom and sum(o.arguments) == 1 and o.key in still for o in operations)
-    ]
-    keys = [o.key for group in _suspects(question, bits) if group[0] in steps for o in group]
-    if not keys:
-        return None
-    slope = _slope(question, targets, dict.fromkeys(keys, NumericBackward()))
-    agree = slope is not None and wrong.numeric.agrees(slope, max(question.tolerance, _DIFFERENCES))
-    return steps[0].key[0] if agree else None
 
 
 def write_causes(question: Question, targets: Sequence[Target], wrong: Comparison) -> list[Cause]:
@@ -109,16 +86,18 @@ def backward_causes(question: Question, targets: Sequence[Target], wrong: Compar
 def _slope(question: Question, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite]) -> float | None:
     """Autograd's derivative under a counterfactual; None where the body cannot run under it."""
     try:
-        return sum(question.replays.slopes(question.listing.number, targets, rewrites))
+        return sum(question.slopes(targets, rewrites))
     except BodyFailedError:
         return None
 
 
 def _suspects(question: Question, bits: int) -> list[list[Operation]]:
-    """Custom functions on the way from the targets, and hooks, each with all its calls."""
+    """Custom functions on the way from the targets, and hooks, with all its calls; none that are meant."""
     groups: dict[tuple[object, str], list[Operation]] = {}
     for operation in question.tape().operations:
         on_the_way = any(reach & bits for reach in operation.reach_in)
+        if operation.key in question.meant:
+            continue
         if on_the_way and (operation.custom or operation.key[1] in HOOKS):
             place = operation.backward_site or operation.key[0]
             groups.setdefault((place, operation.key[1]), []).append(operation)
