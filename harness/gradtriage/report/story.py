@@ -72,6 +72,12 @@ def proof_sentence(cause: DiagnosedCause) -> str:
             f"with a safe operand here autograd gives {figures['autograd_safe']}, as differences do "
             f"({figures['numeric_safe']})"
         )
+    if "loss_kept" in figures:
+        return (
+            f"after a move of the parameters a second evaluation gives {figures['loss_second']}, one in a process of "
+            f"its own {figures['loss_fresh']}; with the old value of this operand alone that one gives "
+            f"{figures['loss_kept']}, too"
+        )
     if "loss_frozen" in figures:
         return (
             f"a move of {figures['jump']} takes the loss from {figures['loss_before']} to {figures['loss_after']}, and "

@@ -14,6 +14,7 @@ from gradtriage.probe.explain.cuts import same_digest
 from gradtriage.probe.explain.deaths import zero_causes
 from gradtriage.probe.explain.designs import Design, Meant, find_designs, find_steps, shown
 from gradtriage.probe.explain.elsewhere import copies, stopped_by_the_caller, trained_elsewhere
+from gradtriage.probe.explain.kept import kept_value
 from gradtriage.probe.explain.nonfinite import nonfinite_causes
 from gradtriage.probe.explain.path import Step, path_of
 from gradtriage.probe.explain.question import Cause, Comparison, Question
@@ -201,6 +202,11 @@ def _diagnose(question: Question) -> Diagnosis:
         verdicts += ["severed" for cause in stepped if cause is not None]
     if any(f.status == "unknown" for f in findings):
         verdicts.append("unknown")
+    kept = kept_value(question) if not verdicts and listing.repeatable else None
+    if kept is not None:
+        verdicts.append("partial")
+        causes.append(kept)
+        reason = "a second evaluation gives another value than one in a process of its own"
     verdict = min(verdicts or ["healthy"], key=VERDICTS.index)
     if verdict == "unknown":
         reason = "differences are too coarse to decide (single precision, noise or a kink)"

@@ -101,6 +101,7 @@ def _program(call: Callable[[], Tensor], named: Mapping[str, Tensor], where: dic
     def run(observer: Observer) -> None:
         loss = call()
         targets, names = list(named.values()), list(named)
-        observer.opened(GradientCall(1, "backward", where, [loss], [None], targets, names, made=False))
+        again = lambda: [call()]  # noqa: E731
+        observer.opened(GradientCall(1, "backward", where, [loss], [None], targets, names, made=False, again=again))
 
     return run

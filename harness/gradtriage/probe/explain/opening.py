@@ -39,10 +39,11 @@ def gradient_call(number: int, call: WatchedCall, args: tuple[Any, ...], kwargs:
         return GradientCall(number, call.kind, call.where, roots, weights, targets, names) if roots else None
     if isinstance(call, GradcheckCall):
         function, given = argument(args, kwargs, 0, "func"), as_sequence(argument(args, kwargs, 1, "inputs"))
-        outputs = _outputs(function, given)
         if call.kind == "gradgradcheck":
-            outputs = _first_derivatives(outputs, targets)
-        return _weighted(number, call, outputs, targets, names)
+            return _weighted(
+                number, call, lambda: _first_derivatives(_outputs(function, given), targets), targets, names
+            )
+        return _weighted(number, call, lambda: _outputs(function, given), targets, names)
     if isinstance(call, FunctionalCall) and call.function is not None:
         return _of_function(number, call, args, kwargs)
     return None
@@ -59,11 +60,15 @@ def _of_function(
     filled = [
         leaves[id(value)].tensor() if isinstance(value, Tensor) and id(value) in leaves else value for value in given
     ]
-    assert call.function is not None  # noqa: S101 - asked for by the caller
-    outputs = list(map(physical, _outputs(call.function, filled, {} if direct else kwargs)))
+    function = call.function
+    assert function is not None  # noqa: S101 - asked for by the caller
     names = [name for name, _ in call.asked]
-    with outside():
-        return _weighted(number, call, outputs, [leaves[id(tensor)].values for _, tensor in call.asked], names)
+    targets = [leaves[id(tensor)].values for _, tensor in call.asked]
+
+    def evaluate() -> list[Tensor]:
+        return list(map(physical, _outputs(function, filled, {} if direct else kwargs)))
+
+    return _weighted(number, call, evaluate, targets, names)
 
 
 def _outputs(function: Callable[..., Any], given: Sequence[Any], kwargs: dict[str, Any] | None = None) -> list[Tensor]:
@@ -89,10 +94,18 @@ def _first_derivatives(outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> 
 
 
 def _weighted(
-    number: int, call: WatchedCall, outputs: list[Tensor], targets: Sequence[Tensor], names: Sequence[str]
+    number: int,
+    call: WatchedCall,
+    evaluate: Callable[[], list[Tensor]],
+    targets: Sequence[Tensor],
+    names: Sequence[str],
 ) -> GradientCall | None:
-    weights: list[Tensor | None] = [_weights(output) for output in outputs]
-    return GradientCall(number, call.kind, call.where, outputs, weights, targets, names) if outputs else None
+    outputs = evaluate()
+    with outside():
+        weights: list[Tensor | None] = [_weights(output) for output in outputs]
+    if not outputs:
+        return None
+    return GradientCall(number, call.kind, call.where, outputs, weights, targets, names, again=evaluate)
 
 
 def _weights(output: Tensor) -> Tensor:

@@ -26,6 +26,8 @@ class GradientCall:
         targets: The tensors that the gradients are asked for, with those that the test can see and that get none.
         names: What the test's author calls them.
         made: Whether the body makes it; else it is only asked about.
+        again: Evaluates what is differentiated once more, for the values of the moment; None where that is not to be
+            had.
     """
 
     number: int
@@ -36,6 +38,7 @@ class GradientCall:
     targets: Sequence[Tensor]
     names: Sequence[str]
     made: bool = True
+    again: Callable[[], Sequence[Tensor]] | None = None
 
     def loss(self) -> float:
         """The scalar whose gradient is computed: the sum of roots times weights, in double precision."""

@@ -19,6 +19,7 @@ from gradtriage.probe.explain.children import ChildFailedError, Failure, Reply, 
 from gradtriage.probe.explain.identity import Identities, Key, direction, frozen_alive, leaves_alive, scale_of
 from gradtriage.probe.explain.leafwatch import LeafWatch
 from gradtriage.probe.explain.memory import ModuleMemory
+from gradtriage.probe.explain.nudge import Nudge, apply_nudge
 from gradtriage.probe.explain.program import NO_GRAPH
 from gradtriage.probe.explain.replay import Conditions, conditions_hold
 from gradtriage.probe.explain.rewrites import FindSingular, Rewrite
@@ -28,7 +29,6 @@ from gradtriage.probe.explain.trace import Tape, TapeRecorder
 from gradtriage.probe.sinks import nobody_told
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.nudge import Nudge
     from gradtriage.probe.explain.program import GradientCall, Program
     from gradtriage.probe.explain.transforms import Wrapped
 
@@ -66,6 +66,7 @@ class Listing:
         caller: The line that it was called from.
         raises: What it raises instead of giving gradients; empty where it raises nothing.
         made: Whether the body makes it; else it is only asked about.
+        repeatable: Whether what it differentiates can be evaluated again.
         expected: The body went on after what was raised: it was expected.
     """
 
@@ -78,6 +79,7 @@ class Listing:
     targets: tuple[Target, ...]
     raises: str = ""
     made: bool = True
+    repeatable: bool = False
     expected: bool = False
 
 
@@ -198,6 +200,27 @@ class Replays:
         )
         return found
 
+    def second_loss(self, number: int, nudges: Sequence[Nudge]) -> float:
+        """The loss of a second evaluation in the same process, made after some leaves were moved."""
+
+        def work(reply: Reply) -> None:
+            leaves = LeafWatch(self._old)
+            self._until(number, Conditions(leaves), lambda call: _again(call, leaves.identities, nudges).loss(), reply)
+
+        self.evaluations += 1
+        return float(self._checked(run_child(work, self._seconds)))
+
+    def second_tape(self, number: int, targets: Sequence[Target]) -> Tape:
+        """The operations up to the numbered call and those of a second evaluation after them."""
+
+        def answer(recorder: TapeRecorder, call: GradientCall) -> Tape:
+            if call.again is not None:
+                call.again()
+            return recorder.tape
+
+        tape: Tape = self._recorded(number, targets, (), answer)
+        return tape
+
     def values(self, number: int, keys: frozenset[OperationKey]) -> dict[OperationKey, Any]:
         """The results that operations had in the unchanged run."""
         return dict(self._recorded(number, (), (), lambda recorder, _: recorder.tape.values, keep=keys))
@@ -265,7 +288,8 @@ class _Lister:
         )
         single = any(root.dtype in _SINGLE for root in call.roots) or any(t.single for t in targets)
         site, loss = calling_site(), call.loss()
-        return Listing(call.number, call.kind, call.where, site, loss, single, targets, raises, call.made)
+        again = call.again is not None
+        return Listing(call.number, call.kind, call.where, site, loss, single, targets, raises, call.made, again)
 
 
 def _gradients(call: GradientCall) -> tuple[list[Tensor | None], str]:
@@ -329,6 +353,18 @@ class _Stopper:
         if any(id(leaf) in unread and gradient is not None for leaf, gradient in reached):
             message = "a parameter is read where replays cannot see it (vmap, another thread)"
             self._reply.send(Failure("UnseenReadError", message))
+
+
+def _again(call: GradientCall, identities: Identities, nudges: Sequence[Nudge]) -> GradientCall:
+    """The computation with what it differentiates evaluated once more, for moved leaves."""
+    steps = {nudge.key: nudge for nudge in nudges}
+    for leaf in call.targets:
+        nudge = steps.get(identities.key(leaf) or ("", 0))
+        if nudge is not None:
+            apply_nudge(leaf, nudge)
+            torch.autograd.graph.increment_version(leaf)  # a cache that asks for it must be able to see the write
+    assert call.again is not None  # noqa: S101 - the listing says so
+    return replace(call, roots=call.again())
 
 
 def _slopes(call: GradientCall, identities: Identities, targets: Sequence[Target]) -> list[float]:
