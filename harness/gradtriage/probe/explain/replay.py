@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
+import torch.utils.checkpoint
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -68,6 +69,7 @@ def conditions_hold(conditions: Conditions) -> Iterator[None]:
     leaves, recorder = conditions.leaves, conditions.recorder
     leaves.start()
     with ExitStack() as stack:
+        stack.enter_context(_reentrant_checkpoints_run_at_once())
         stack.enter_context(_parameters_are_seen(conditions))
         stack.enter_context(leaves.conversions_are_seen())
         if leaves.active:
@@ -105,6 +107,26 @@ class _Mode(TorchFunctionMode):
         for value in (*outputs_of(result), *args[:1]):
             self._conditions.leaves.see_birth(value)
         return result
+
+
+@contextmanager
+def _reentrant_checkpoints_run_at_once() -> Iterator[None]:
+    """A reentrant checkpoint refuses `autograd.grad`, by which gradients are asked here; it is the same without.
+
+    Where no operand has a gradient its result has none either, whatever is used inside: such a checkpoint stays.
+    """
+    function: Any = torch.utils.checkpoint.CheckpointFunction
+    apply = function.apply
+
+    def run(inner: Any, preserve: Any, *args: Any) -> Any:
+        followed = torch.is_grad_enabled() and any(isinstance(a, Tensor) and a.requires_grad for a in args)
+        return inner(*args) if followed else apply(inner, preserve, *args)
+
+    function.apply = staticmethod(run)
+    try:
+        yield
+    finally:
+        del function.apply
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gradtriage.probe.explain.operations import tensors_in, written_tensor, written_tensors
 from gradtriage.probe.explain.transforms import Wrapped, outside, physical
+from gradtriage.probe.sinks import nobody_told
 
 Run = Callable[[], Any]
 
@@ -138,7 +139,7 @@ class FindSingular:
 
 def _singular(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], index: int) -> Wrapped:
     operand = Wrapped.of(args[index])
-    with torch.enable_grad():
+    with torch.enable_grad(), nobody_told():
         with outside():
             values = operand.values.clone()
             values.requires_grad = True  # `requires_grad_()` is refused inside transforms
