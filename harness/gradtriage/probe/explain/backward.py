@@ -53,13 +53,14 @@ def watch_backward(call: GradientCall, bit_of: Callable[[Tensor], int]) -> list[
     reach = Reach(bit_of)
     for root in call.roots:
         reach.of(root)
-    for node in _nodes(call):
+    for node in nodes_of(call):
         node.register_hook(_hook(node, reports))
     call.gradients()
     return reports
 
 
-def _nodes(call: GradientCall) -> list[Any]:
+def nodes_of(call: GradientCall) -> list[Any]:
+    """The nodes of the graph behind a gradient computation, but those that only take a gradient in."""
     found: dict[Any, None] = {}
     waiting = [root.grad_fn for root in call.roots if root.grad_fn is not None]
     while waiting:

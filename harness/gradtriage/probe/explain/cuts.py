@@ -123,16 +123,9 @@ def _lost(operation: Operation, moved: set[int]) -> int:
 def blame(operation: Operation) -> tuple[Site, str]:
     """The line and the kind of a cut at an operation."""
     site, name, _ = operation.key
-    if name in _ITEM:
-        return site, "item"
-    if name in _NUMPY:
-        return site, "numpy"
-    if name in ("detach", "detach_"):
-        return site, "detach"
-    if name in ("data", "data="):
-        return site, "data"
-    if name in _REBUILD:
-        return site, "rebuild"
+    way = way_out(name)
+    if way is not None:
+        return site, way
     if operation.gradless is not None:
         return operation.gradless, "no-grad"
     if operation.custom:
@@ -142,6 +135,19 @@ def blame(operation: Operation) -> tuple[Site, str]:
     if name.endswith("_") or name == "__setitem__":
         return site, "inplace"
     return site, "other"
+
+
+def way_out(name: str) -> str | None:
+    """The kind of an operation by which values go on without their gradient whatever the circumstances."""
+    if name in _ITEM:
+        return "item"
+    if name in _NUMPY:
+        return "numpy"
+    if name in ("detach", "detach_"):
+        return "detach"
+    if name in ("data", "data="):
+        return "data"
+    return "rebuild" if name in _REBUILD else None
 
 
 def _cut(site: Site, kind: str, entries: list[tuple[Key, int, Operation]], order: int) -> Cut:
