@@ -42,3 +42,9 @@ class EvidenceError(GradTriageError):
     """Evidence could not be written or is not whole (exit code 3)."""
 
     slug = "evidence"
+
+
+class BaselineError(UsageError):
+    """A known-good run cannot be had from the revision or the file that was named."""
+
+    slug = "baseline"

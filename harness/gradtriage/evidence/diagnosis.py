@@ -7,8 +7,8 @@ from typing import Any
 def told_diagnosis(events: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
     """The document `diagnosis.json`; None where nothing was explained.
 
-    Faults come before what could not be decided, that before health, and health before a test that computes no
-    gradient; of equals the first test counts, as it was told last.
+    Faults, and functions that are not what they were, come before what could not be decided, that before health, and
+    health before a test that computes no gradient; of equals the first test counts, as it was told last.
     """
     latest: dict[str, dict[str, Any]] = {}
     for event in events:
@@ -19,6 +19,8 @@ def told_diagnosis(events: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
 
 def telling_rank(document: dict[str, Any]) -> int:
     """How much a diagnosis has to say; the lowest says most."""
+    if (document.get("differential") or {}).get("changed"):
+        return 0
     if document.get("verdict") == "unknown":
         return 1 if document.get("parameters") else 3
     return 2 if document.get("verdict") == "healthy" else 0

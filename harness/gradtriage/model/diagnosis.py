@@ -104,6 +104,35 @@ class PathStep(Part):
     broken: Flag = False
 
 
+class ThenNow(Part):
+    """A figure of the known-good run and of today's; the norm where it is no scalar."""
+
+    then: Number | None
+    now: Number | None
+    same: Flag
+
+
+class Compared(Part):
+    """How many operations led to the loss then and today, how many were paired, and how many of these are equal."""
+
+    then: Integer
+    now: Integer
+    compared: Integer
+    equal: Integer
+
+
+class Differential(Part):
+    """The comparison with a known-good run; `changed` is null where it could not be made, and `reason` says why."""
+
+    against: Text
+    call: Integer | None
+    changed: Flag | None
+    loss: ThenNow | None
+    gradients: dict[str, ThenNow]
+    operations: Compared | None
+    reason: Text = ""
+
+
 class DiagnosisDocument(Document):
     """The diagnosis of the first unhealthy gradient computation of a test."""
 
@@ -122,3 +151,4 @@ class DiagnosisDocument(Document):
     where: Where | None = None
     path: list[PathStep] = Field(default_factory=list)
     by_design: list[DesignedPlace] = Field(default_factory=list)
+    differential: Differential | None = None

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from gradtriage.model.baseline import BaselineDocument
 from gradtriage.model.diagnosis import DiagnosisDocument
 from gradtriage.model.document import to_json
 from gradtriage.model.documents import Criteria, Ending, Environment, Gradients, Manifest, TaskDocument
@@ -24,6 +25,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "criteria": Criteria,
     "diagnosis": DiagnosisDocument,
     "scan": ScanDocument,
+    "baseline": BaselineDocument,
     "task": TaskDocument,
     "ending": Ending,
 }

@@ -6,24 +6,30 @@ import os
 import time
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gradtriage.evidence.diagnosis import telling_rank
 
+if TYPE_CHECKING:
+    from gradtriage.plugin.baseline import Held
+
 
 class ExplanationHooks:
-    """Diagnoses tests until one has gradients that are not healthy.
+    """Diagnoses tests until one has gradients that are not healthy, or is another function than it was.
 
     Args:
         root: pytest's rootdir.
         tell: Writes an event.
         by_design: Where gradients are stopped or replaced on purpose.
+        held: The known-good runs that the tests are held against, if any.
     """
 
-    def __init__(self, root: Path, tell: Callable[..., None], by_design: Sequence[str] = ()) -> None:
-        self._root, self._tell, self._by_design = root, tell, by_design
+    def __init__(
+        self, root: Path, tell: Callable[..., None], by_design: Sequence[str] = (), held: Held | None = None
+    ) -> None:
+        self._root, self._tell, self._by_design, self._held = root, tell, by_design, held
         self._documents: dict[str, dict[str, Any]] = {}
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -56,5 +62,7 @@ class ExplanationHooks:
         from gradtriage.probe.explain.document import diagnosis_document
         from gradtriage.probe.explain.examination import examine
 
-        diagnosis = examine(program_of(item.runtest, self._root), by_design=self._by_design)
-        return diagnosis_document(diagnosis, item.nodeid, "error", self._root)
+        program = program_of(item.runtest, self._root)
+        diagnosis = examine(program, by_design=self._by_design)
+        document = diagnosis_document(diagnosis, item.nodeid, "error", self._root)
+        return document if self._held is None else self._held.compared(document, program)

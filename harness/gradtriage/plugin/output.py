@@ -37,6 +37,8 @@ class Request:
         by_design: Where gradients are stopped or replaced on purpose.
         places: For each test whose strength is to be tried, the places of its gradient calls.
         corruptions: What is done to the gradients there.
+        record: Where the tests' runs are to be recorded as a baseline, and what it says of itself.
+        baseline: The baseline that they are to be held against: its `path`, and `against` in the user's words.
     """
 
     pins: dict[str, str | None] = field(default_factory=dict)
@@ -44,6 +46,8 @@ class Request:
     by_design: list[str] = field(default_factory=list)
     places: dict[str, list[list[Any]]] = field(default_factory=dict)
     corruptions: list[str] = field(default_factory=list)
+    record: dict[str, Any] = field(default_factory=dict)
+    baseline: dict[str, str] = field(default_factory=dict)
 
 
 def read_request(folder: Path) -> Request:
@@ -61,13 +65,9 @@ def read_request(folder: Path) -> Request:
         raise ValueError(f"{path}: not a {REQUEST_SCHEMA} document")
     pins = request.get("pins") or {}
     wanted = {str(name): None if value is None else str(value) for name, value in pins.items()}
-    return Request(
-        wanted,
-        bool(request.get("explain")),
-        [str(place) for place in request.get("by_design") or []],
-        request.get("places") or {},
-        request.get("corruptions") or [],
-    )
+    asked = {name: request[name] for name in ("places", "corruptions", "record", "baseline") if request.get(name)}
+    by_design = [str(place) for place in request.get("by_design") or []]
+    return Request(wanted, bool(request.get("explain")), by_design, **asked)
 
 
 class OwnFolder:

@@ -13,6 +13,7 @@ import pytest
 
 from gradtriage.evidence.events import EventWriter, merge_gradients, read_events
 from gradtriage.plugin import phases
+from gradtriage.plugin.baseline import BaselineHooks, Held
 from gradtriage.plugin.explanation import ExplanationHooks
 from gradtriage.plugin.output import OwnFolder, Request, read_request, wanted_folder
 from gradtriage.plugin.pins import PinWatch
@@ -207,8 +208,13 @@ class CaptureSession:
         for kind, fields in early:
             self._writer.write(kind, **fields)
         if self._request.explain and not self._controller:
-            hooks = ExplanationHooks(self.root, self._write, self._request.by_design)
+            baseline = self._request.baseline
+            held = Held(Path(baseline["path"]), baseline["against"], self.root) if baseline else None
+            hooks = ExplanationHooks(self.root, self._write, self._request.by_design, held)
             self.config.pluginmanager.register(hooks, "gradtriage-explanation")
+        if self._request.record and not self._controller:
+            recorder = BaselineHooks(self.root, self._write, self._request.record)
+            self.config.pluginmanager.register(recorder, "gradtriage-baseline")
         if self._request.places and not self._controller:
             strength = StrengthHooks(self.root, self._write, self._request.places, self._request.corruptions)
             self.config.pluginmanager.register(strength, "gradtriage-strength")

@@ -32,7 +32,8 @@ _GENERATED = (
 USER, LIBRARY, MACHINERY, RUNNER = "user", "library", "machinery", "runner"
 
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep  # noqa: PTH120, PTH100
-_OURS = str(Path(__file__).resolve().parent.parent) + os.sep
+# under the name by which we are imported, which may be a link, and under our own
+_OURS = tuple({str(path.parent.parent) + os.sep for path in (Path(__file__).absolute(), Path(__file__).resolve())})
 _STDLIB = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 _kinds: dict[str, str] = {}
 
@@ -47,7 +48,7 @@ def kind_of(filename: str) -> str:
 
 def _classified(filename: str) -> str:
     parts = filename.replace("\\", "/").split("/")
-    if filename.startswith((_TORCH, _OURS, *_GENERATED)) or "functorch" in parts:
+    if filename.startswith((_TORCH, *_OURS, *_GENERATED)) or "functorch" in parts:
         return MACHINERY
     if "pluggy" in parts:
         return RUNNER

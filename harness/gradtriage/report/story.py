@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gradtriage.model.diagnosis import DiagnosedCause, DiagnosedParameter, DiagnosisDocument
+from gradtriage.report.comparison import comparison_lines, departure_proof, is_departure, stood
 from gradtriage.report.markdown import number
 from gradtriage.triage.wording import VERDICTS
 
@@ -17,23 +18,31 @@ def story(diagnosis: DiagnosisDocument, root: Path) -> Iterator[str]:
         diagnosis: What was found.
         root: Folder that its files are relative to.
     """
-    yield f"{diagnosis.verdict}: {VERDICTS[diagnosis.verdict]}" + (f" ({diagnosis.reason})" if diagnosis.reason else "")
+    changed = diagnosis.differential is not None and diagnosis.differential.changed
+    yield (
+        f"{diagnosis.verdict}{', changed' if changed else ''}: {VERDICTS[diagnosis.verdict]}"
+        + (f" ({diagnosis.reason})" if diagnosis.reason else "")
+    )
     where = f" at {diagnosis.where.file}:{diagnosis.where.line}" if diagnosis.where else ""
     call = f"gradient call {diagnosis.call}{where}, loss {number(diagnosis.loss, 6)}"
     yield f"  {diagnosis.nodeid}: {diagnosis.outcome}; {call}"
     for parameter in diagnosis.parameters:
         yield f"  {parameter_line(parameter)}"
+    yield from (f"  {line}" for line in comparison_lines(diagnosis))
     for cause in diagnosis.causes:
         yield ""
         yield f"{cause.id} {cause.kind} ({cause.proof}) in {cause.file}:{cause.line}" + (
             f", {cause.function}" if cause.function else ""
         )
         yield from _code(root / cause.file, cause.line)
+        if then := stood(cause):
+            yield f"  then: {then}"
         if origin := cause.evidence.get("origin"):
             yield f"  since {origin['file']}:{origin['line']}: {origin['source']}"
         if proof := proof_sentence(cause):
             yield f"  proof: {proof}"
-        yield f"  loses: {', '.join(cause.parameters)}"
+        if cause.parameters:
+            yield f"  {'changes' if is_departure(cause) else 'loses'}: {', '.join(cause.parameters)}"
         yield f"  mend:  {cause.fix}"
     if diagnosis.by_design:
         yield ""
@@ -56,6 +65,8 @@ def proof_sentence(cause: DiagnosedCause) -> str:
     figures = {name: number(value, 6) for name, value in cause.evidence.items() if isinstance(value, (int, float))}
     if cause.proof != "proven":
         return ""
+    if "loss_restored" in figures:
+        return departure_proof(cause)
     if "numeric_frozen" in figures:
         return (
             f"with the value here frozen, differences give {figures['numeric_frozen']}, as autograd does "

@@ -90,7 +90,15 @@ def phase_task(project: Project, plan_path: str, plan: Plan, phase: Phase, notes
     return Task(project, plan.chunk(phase.id), pins, folder, reports, phase.explain, words)
 
 
-def explain_task(project: Project, nodeid: str, args: Sequence[str], timeout: float) -> Task:
+def explain_task(
+    project: Project,
+    nodeid: str,
+    args: Sequence[str],
+    timeout: float,
+    *,
+    against: str = "",
+    request: Mapping[str, object] | None = None,
+) -> Task:
     """The run that explains the gradients of one test.
 
     Args:
@@ -98,8 +106,12 @@ def explain_task(project: Project, nodeid: str, args: Sequence[str], timeout: fl
         nodeid: The test, or what pytest can select tests by.
         args: Further pytest arguments.
         timeout: Time limit in seconds.
+        against: The known-good run that it is held against, in the user's words.
+        request: What else is asked of the plugin.
     """
     folder = project.root / project.settings.reports / "explain"
     chunk = PytestChunk(select=[nodeid], args=["--tb=short", *args], timeout=timeout)
     objective = f"Say why the gradients of {nodeid} are what they are, and prove it."
-    return Task(project, chunk, EXPLAIN_PINS, folder, folder, True, Words(objective=objective))
+    if against:
+        objective += f" Say where it is another function than at {against}."
+    return Task(project, chunk, EXPLAIN_PINS, folder, folder, True, Words(objective=objective), request or {})

@@ -32,6 +32,8 @@ _GRADIENTS: dict[str, object] = dict.fromkeys(
 _GRADIENTS["names"] = Each(ENTRY)
 _CAUSE = dict.fromkeys(("id", "kind", "file", "line", "function", "source", "op", "proof", "fix"), Value)
 
+_THEN_NOW = dict.fromkeys(("then", "now", "same"), Value)
+
 # The names of the contract (section 8), in the shape in which they nest.
 VOCABULARY: dict[str, object] = {
     "exit_code": Value,
@@ -43,6 +45,7 @@ VOCABULARY: dict[str, object] = {
         "parameters": Each(dict.fromkeys(("name", "status", "autograd", "numeric", "relative_error", "causes"), Value)),
         "causes": Each({**_CAUSE, "parameters": Each(Value), "evidence": Each(Value)}),
         "hypotheses": Each(dict.fromkeys(("id", "statement", "status", "evidence"), Value)),
+        "differential": {**dict.fromkeys(("against", "call", "changed", "reason"), Value), "loss": _THEN_NOW},
     },
     "scan": {"summary": dict.fromkeys(("tests", "gradient_tests", "checks", "vacuous_checks", "vacuous_tests"), Value)},
     "suite": {

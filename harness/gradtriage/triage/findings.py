@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from gradtriage.evidence.junit import junit_address
+from gradtriage.model.diagnosis import DiagnosisDocument, Differential
 from gradtriage.triage.captured import Captured, NamedGradient
 from gradtriage.triage.wording import VERDICTS, inline_code
 
@@ -37,6 +38,8 @@ def _diagnosed(captured: Captured) -> Finding | None:
     diagnosis = captured.diagnosis
     if diagnosis is None:
         return None
+    if diagnosis.differential is not None and diagnosis.differential.changed and diagnosis.verdict == "healthy":
+        return _departed(diagnosis, diagnosis.differential)
     if diagnosis.verdict == "healthy":
         n = len(diagnosis.parameters)
         return Finding(
@@ -52,6 +55,23 @@ def _diagnosed(captured: Captured) -> Finding | None:
     return Finding(
         f"{VERDICTS[diagnosis.verdict]}: {first.kind} at {place} ({certain})",
         f"It concerns {concerned} in {inline_code(_test(diagnosis.nodeid))}. {first.fix}",
+        f"Look at {place}. {first.fix}",
+    )
+
+
+def _departed(diagnosis: DiagnosisDocument, differential: Differential) -> Finding:
+    """The gradients are right, for another function."""
+    test = inline_code(_test(diagnosis.nodeid))
+    title = f"The gradients of {test} are right for this function, but it is another function than at "
+    title += inline_code(differential.against)
+    if not diagnosis.causes:
+        return Finding(title, "No operation was seen to be the first that differs.")
+    first = diagnosis.causes[0]
+    place = inline_code(f"{first.file}:{first.line}")
+    certain = {"proven": "proven", "supported": "seen in the trace, not proven", "suspected": "suspected"}[first.proof]
+    return Finding(
+        f"{title}: first difference at {place} ({certain})",
+        "Autograd agrees with differences of today's loss, so only the comparison of the two runs can see it.",
         f"Look at {place}. {first.fix}",
     )
 

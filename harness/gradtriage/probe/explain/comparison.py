@@ -30,7 +30,7 @@ class Suspect:
         operation: Index of today's operation there; of one that uses the result, where the operation was removed.
         then: Index of the operation that stood there; None where there was none.
         group: Today's operations whose results this place is to blame for: every call of the line.
-        lines: How many lines of today's text the group stands on.
+        lines: How many lines the new operations stand on, or those that are gone stood on.
     """
 
     what: str
@@ -143,7 +143,7 @@ class RunComparison:
                 i for i in range(self.call_now.operations)
                 if i in self.pairs and not self.equal[i] and self._lacks(i, self.then.operations[removed].place)
             )  # fmt: skip
-            return Suspect(REMOVED, index, removed, group or (index,), 1)
+            return Suspect(REMOVED, index, removed, group or (index,), len(self._lines_gone(old)))
         what = OUTSIDE if self._from_outside(operation, before) else CHANGED
         return Suspect(what, index, old, self._line(index), 1)
 
@@ -216,6 +216,20 @@ class RunComparison:
                         return first
                     first = earlier[0]
         return None
+
+    def _lines_gone(self, old: int) -> set[tuple[str, int]]:
+        """The lines of the operations that are gone, of all that led to an operation then."""
+        lines: set[tuple[str, int]] = set()
+        waiting, seen = [old], {old}
+        while waiting:
+            for operand in self.then.operations[waiting.pop()].operands:
+                source = operand.source
+                if source >= 0 and source not in self.inverse and source not in seen:
+                    seen.add(source)
+                    waiting.append(source)
+                    place = self.then.operations[source].place
+                    lines.add((place.file, place.line))
+        return lines
 
     def _lacks(self, index: int, place: Place) -> bool:
         """Whether what an operation lacks today was made on a line that is gone."""
