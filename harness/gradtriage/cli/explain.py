@@ -138,5 +138,6 @@ def _exit_code(outcome: Outcome, diagnosis: DiagnosisDocument | None) -> int:
 
 
 def _departs(diagnosis: DiagnosisDocument) -> bool:
-    """Whether the comparison that was asked for found a difference, or could not be made."""
-    return diagnosis.differential is not None and diagnosis.differential.changed is not False
+    """Whether it is another function than it was, or compiled another one; or the comparison could not be made."""
+    changed = diagnosis.differential is not None and diagnosis.differential.changed is not False
+    return changed or (diagnosis.compiled is not None and diagnosis.compiled.agree is False)

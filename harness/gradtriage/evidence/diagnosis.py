@@ -19,7 +19,8 @@ def told_diagnosis(events: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
 
 def telling_rank(document: dict[str, Any]) -> int:
     """How much a diagnosis has to say; the lowest says most."""
-    if (document.get("differential") or {}).get("changed"):
+    changed = (document.get("differential") or {}).get("changed")
+    if changed or (document.get("compiled") or {}).get("agree") is False:
         return 0
     if document.get("verdict") == "unknown":
         return 1 if document.get("parameters") else 3

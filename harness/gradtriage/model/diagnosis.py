@@ -55,6 +55,7 @@ class DiagnosedParameter(Part):
     autograd: Number | None
     numeric: Number | None
     relative_error: Number | None
+    compiled: Number | None = None
     causes: list[Text]
 
 
@@ -105,11 +106,12 @@ class PathStep(Part):
 
 
 class ThenNow(Part):
-    """A figure of the known-good run and of today's; the norm where it is no scalar."""
+    """A figure of the known-good run and of today's, the norm where it is no scalar; how far apart the two are."""
 
     then: Number | None
     now: Number | None
     same: Flag
+    relative_difference: Number | None = None
 
 
 class Compared(Part):
@@ -133,6 +135,34 @@ class Differential(Part):
     reason: Text = ""
 
 
+class EagerCompiled(Part):
+    """A figure of the eager run and of the compiled one, the norm where it is no scalar; how far apart the two are."""
+
+    eager: Number | None
+    compiled: Number | None
+    same: Flag
+    relative_difference: Number | None = None
+
+
+class CompiledFunction(Part):
+    """A function that was compiled."""
+
+    file: Text
+    line: Integer
+    function: Text
+
+
+class Compiled(Part):
+    """The compiled run held against the eager one; `agree` is null where that was not possible, for the `reason`."""
+
+    agree: Flag | None
+    call: Integer | None
+    functions: list[CompiledFunction]
+    loss: EagerCompiled | None
+    gradients: dict[str, EagerCompiled]
+    reason: Text = ""
+
+
 class DiagnosisDocument(Document):
     """The diagnosis of the first unhealthy gradient computation of a test."""
 
@@ -152,3 +182,4 @@ class DiagnosisDocument(Document):
     path: list[PathStep] = Field(default_factory=list)
     by_design: list[DesignedPlace] = Field(default_factory=list)
     differential: Differential | None = None
+    compiled: Compiled | None = None

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from gradtriage.plugin.baseline import Held
 
 
+def watch_compilation() -> None:
+    """Notes what is given to `torch.compile`, from before the first test module is imported."""
+    from gradtriage.probe.explain.compilation import watch
+
+    watch()
+
+
 class ExplanationHooks:
     """Diagnoses tests until one has gradients that are not healthy, or is another function than it was.
 
@@ -59,10 +66,12 @@ class ExplanationHooks:
     def _document(self, item: pytest.Item) -> dict[str, Any]:
         # imported here: torch comes with it, and a run that explains nothing needs neither
         from gradtriage.probe.explain.body import program_of
+        from gradtriage.probe.explain.compiled import add_compiled
         from gradtriage.probe.explain.document import diagnosis_document
         from gradtriage.probe.explain.examination import examine
 
         program = program_of(item.runtest, self._root)
         diagnosis = examine(program, by_design=self._by_design)
         document = diagnosis_document(diagnosis, item.nodeid, "error", self._root)
+        document = add_compiled(document, program, self._root)
         return document if self._held is None else self._held.compared(document, program)

@@ -14,7 +14,7 @@ import pytest
 from gradtriage.evidence.events import EventWriter, merge_gradients, read_events
 from gradtriage.plugin import phases
 from gradtriage.plugin.baseline import BaselineHooks, Held
-from gradtriage.plugin.explanation import ExplanationHooks
+from gradtriage.plugin.explanation import ExplanationHooks, watch_compilation
 from gradtriage.plugin.output import OwnFolder, Request, read_request, wanted_folder
 from gradtriage.plugin.pins import PinWatch
 from gradtriage.plugin.snapshot import snapshot
@@ -50,6 +50,9 @@ class CaptureSession:
             folder, own = wanted_folder(config)
             if not own:
                 self._request = read_request(folder)
+        if self._request.explain:
+            with self._swallow("watch torch.compile"):
+                watch_compilation()
         self._pins = PinWatch(self._request.pins)
 
     # the probe's side

@@ -8,6 +8,29 @@ from gradtriage.report.markdown import number
 MOST_NAMED = 6
 
 
+def compilation_lines(diagnosis: DiagnosisDocument) -> Iterator[str]:
+    """What came of the compiled run. Nothing where nothing was compiled."""
+    found = diagnosis.compiled
+    if found is None:
+        return
+    if found.agree is None:
+        yield f"compiled code was not held against eager code: {found.reason}"
+        return
+    names = ", ".join(f"{f.function} ({f.file}:{f.line})" for f in found.functions[:MOST_NAMED])
+    if found.agree:
+        yield f"compiled and eager code agree: {names}"
+        return
+    yield f"compiled and eager code disagree: {names}"
+    if found.loss is not None:
+        yield f"loss: eager {number(found.loss.eager, 9)}, compiled {number(found.loss.compiled, 9)}"
+    differing = [
+        f"{name} eager {number(g.eager, 9)}, compiled {number(g.compiled, 9)}{_apart(g.relative_difference)}"
+        for name, g in found.gradients.items()
+        if not g.same
+    ]
+    yield f"gradients: {'; '.join(differing[:MOST_NAMED]) or 'the same'}"
+
+
 def comparison_lines(diagnosis: DiagnosisDocument) -> Iterator[str]:
     """What came of the comparison: in a sentence, then in figures. Nothing where none was asked for."""
     found = diagnosis.differential
@@ -34,6 +57,8 @@ def comparison_lines(diagnosis: DiagnosisDocument) -> Iterator[str]:
 def _sentence(diagnosis: DiagnosisDocument, found: Differential) -> str:
     first = next((cause for cause in diagnosis.causes if is_departure(cause)), None)
     where = "" if first is None else f": first difference at {first.file}:{first.line}"
+    if first is not None and isinstance(origin := first.evidence.get("origin"), dict):
+        where += f", changed in {origin['file']}:{origin['line']}"
     if diagnosis.verdict == "healthy":
         return f"the gradients are right for this function, but it is another function than at {found.against}{where}"
     return f"it is another function than at {found.against}, too{where}"
@@ -46,8 +71,15 @@ def _counted(found: Differential) -> str:
 
 
 def _listed(gradients: dict[str, ThenNow]) -> str:
-    shown = [f"{name} then {number(g.then, 6)}, now {number(g.now, 6)}" for name, g in gradients.items()]
+    shown = [
+        f"{name} then {number(g.then, 9)}, now {number(g.now, 9)}{_apart(g.relative_difference)}"
+        for name, g in gradients.items()
+    ]
     return "; ".join(shown[:MOST_NAMED]) + (f"; and {len(shown) - MOST_NAMED} more" if len(shown) > MOST_NAMED else "")
+
+
+def _apart(relative: float | None) -> str:
+    return "" if relative is None else f" ({100 * relative:.2g} % apart)"
 
 
 def is_departure(cause: DiagnosedCause) -> bool:
@@ -57,8 +89,14 @@ def is_departure(cause: DiagnosedCause) -> bool:
 
 def stood(cause: DiagnosedCause) -> str:
     """The line that stood there then; empty where none did."""
-    then = cause.evidence.get("then")
-    return f"{then['file']}:{then['line']}: {then['source']}" if isinstance(then, dict) else ""
+    then, numbers = cause.evidence.get("then"), cause.evidence.get("numbers")
+    if not isinstance(then, dict):
+        return ""
+    given = ""
+    if isinstance(numbers, dict) and then["source"] == cause.source:
+        old, new = (", ".join(number(figure, 9) for figure in numbers[when]) for when in ("then", "now"))
+        given = f"  (with {old}; now with {new})" if old and new else ""
+    return f"{then['file']}:{then['line']}: {then['source']}{given}"
 
 
 def departure_proof(cause: DiagnosedCause) -> str:
@@ -67,7 +105,9 @@ def departure_proof(cause: DiagnosedCause) -> str:
     if cause.proof != "proven" or restored is None:
         return ""
     with_others = cause.evidence.get("together_with")
-    what = "with this line as it was" if not with_others else "with this line and the other causes' as they were"
+    what = "with the value here as it was" if cause.evidence.get("origin") else "with this line as it was"
+    if with_others:
+        what = "with this line and the other causes' as they were"
     gradients = (
         "and every gradient is what it was"
         if cause.evidence.get("gradients_restored") == "the same as then"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gradtriage.model.diagnosis import DiagnosedCause, DiagnosedParameter, DiagnosisDocument
-from gradtriage.report.comparison import comparison_lines, departure_proof, is_departure, stood
+from gradtriage.report.comparison import comparison_lines, compilation_lines, departure_proof, is_departure, stood
 from gradtriage.report.markdown import number
 from gradtriage.triage.wording import VERDICTS
 
@@ -28,7 +28,7 @@ def story(diagnosis: DiagnosisDocument, root: Path) -> Iterator[str]:
     yield f"  {diagnosis.nodeid}: {diagnosis.outcome}; {call}"
     for parameter in diagnosis.parameters:
         yield f"  {parameter_line(parameter)}"
-    yield from (f"  {line}" for line in comparison_lines(diagnosis))
+    yield from (f"  {line}" for line in (*compilation_lines(diagnosis), *comparison_lines(diagnosis)))
     for cause in diagnosis.causes:
         yield ""
         yield f"{cause.id} {cause.kind} ({cause.proof}) in {cause.file}:{cause.line}" + (
@@ -57,6 +57,7 @@ def parameter_line(parameter: DiagnosedParameter) -> str:
     return (
         f"{parameter.name}: {parameter.status}; autograd {number(parameter.autograd, 6)}, "
         f"differences {number(parameter.numeric, 6)}"
+        + (f", compiled {number(parameter.compiled, 6)}" if parameter.compiled is not None else "")
     )
 
 

@@ -13,7 +13,7 @@ from gradtriage.evidence.junit import junit_address
 from gradtriage.evidence.stamp import moment
 from gradtriage.model.documents import Criteria
 from gradtriage.report import markdown
-from gradtriage.report.comparison import comparison_lines, stood
+from gradtriage.report.comparison import comparison_lines, compilation_lines, stood
 from gradtriage.report.story import proof_sentence
 from gradtriage.triage.captured import Captured
 from gradtriage.triage.figures import figures, lasting_pin_changes
@@ -81,7 +81,12 @@ def _template() -> Template:
     )
     names = ("inline_code", "cell", "code_block", "plain", "number", "seconds", "reading", "link")
     jinja.filters.update({name: getattr(markdown, name) for name in names})
-    jinja.filters |= {"proof": proof_sentence, "comparison": comparison_lines, "stood": stood}
+    jinja.filters |= {
+        "proof": proof_sentence,
+        "comparison": comparison_lines,
+        "compilation": compilation_lines,
+        "stood": stood,
+    }
     jinja.globals["verdicts"] = VERDICTS
     return jinja.get_template("summary.md.j2")
 

@@ -10,11 +10,13 @@ from gradtriage.probe.explain.comparison import ADDED, REMOVED
 from gradtriage.probe.explain.cuts import way_out
 from gradtriage.probe.explain.document import relative
 from gradtriage.probe.explain.operations import HOOKS, INTEGER
+from gradtriage.probe.explain.values import relative_difference
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.differential import Departure, Differential
     from gradtriage.probe.explain.recording import Recording
     from gradtriage.probe.explain.texts import Texts
+    from gradtriage.probe.explain.values import Value
 
 
 def add_differential(
@@ -54,7 +56,12 @@ def differential_field(found: Differential, against: str) -> dict[str, Any]:
             "same": comparison.same_loss,
         },
         "gradients": {
-            name: {"then": _figure(comparison.then, then), "now": _figure(comparison.now, now), "same": same}
+            name: {
+                "then": _figure(comparison.then, then),
+                "now": _figure(comparison.now, now),
+                "same": same,
+                "relative_difference": relative_difference(_value(comparison.then, then), _value(comparison.now, now)),
+            }
             for name, (then, now, same) in comparison.gradients().items()
         },
         "operations": {
@@ -74,7 +81,12 @@ def not_compared(document: dict[str, Any], against: str, reason: str) -> dict[st
 
 
 def _figure(recording: Recording, number: int | None) -> float | None:
-    return None if number is None or number < 0 else recording.values[number].number
+    value = _value(recording, number)
+    return None if value is None else value.number
+
+
+def _value(recording: Recording, number: int | None) -> Value | None:
+    return None if number is None or number < 0 else recording.values[number]
 
 
 def _finite(value: float) -> float | None:
@@ -95,6 +107,9 @@ def _cause(departure: Departure, against: str, texts: Texts, root: Path) -> dict
     if origin is not None:
         text = texts.source(*origin)
         evidence["origin"] = {"file": _shown(origin[0], texts, root), "line": origin[1], "source": text}
+    given = [sorted(numbers) for numbers in departure.numbers]
+    if given[0] != given[1]:
+        evidence["numbers"] = {"then": given[0], "now": given[1]}
     return {
         "kind": kind_of(departure),
         "file": file,

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradtriage.probe.explain.compiled import add_compiled
 from gradtriage.probe.explain.document import diagnosis_document
 from gradtriage.probe.explain.examination import Diagnosis, examine
 from gradtriage.probe.explain.program import GradientCall, Observer, Program
@@ -78,10 +79,12 @@ def explain(
         site = calling_site(2)
         program = _program(call, named, {"file": site.file, "line": site.line})
         diagnosis = examine(program, seconds=seconds, by_design=by_design)
+        document = _document(diagnosis, getattr(function, "__qualname__", repr(function)))
+        document = add_compiled(document, program, Path.cwd(), seconds)
     finally:
         for tensor in frozen:
             tensor.requires_grad_(False)
-    return Explanation(_document(diagnosis, getattr(function, "__qualname__", repr(function))))
+    return Explanation(document)
 
 
 def _document(diagnosis: Diagnosis, name: str) -> dict[str, Any]:

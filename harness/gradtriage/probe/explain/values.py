@@ -133,13 +133,19 @@ def _tolerance(dtype: str) -> float:
     return TOLERANCE_BFLOAT16 if dtype == "bfloat16" else TOLERANCES.get(dtype, 0.0)
 
 
-def same(one: Value, other: Value) -> bool:
-    """Whether two values are the same within the tolerance of their type; whole numbers and text exactly."""
+def same(one: Value, other: Value, slack: float = 1.0) -> bool:
+    """Whether two values are the same within the tolerance of their type; whole numbers and text exactly.
+
+    Args:
+        one: A value.
+        other: Another.
+        slack: How many times the tolerance is allowed.
+    """
     if one.shape != other.shape or (one.dtype == TEXT) != (other.dtype == TEXT):
         return False
     if one.digest == other.digest:
         return True
-    tolerance = tolerance_of(one, other)
+    tolerance = slack * tolerance_of(one, other)
     left, right = one.tensor(), other.tensor()
     if left is not None and right is not None:
         return _close(left, right, tolerance)
@@ -158,3 +164,15 @@ def _close(left: Tensor, right: Tensor, tolerance: float) -> bool:
     # an entry that cancels has the noise of those that it was made of
     floor = tolerance * float(finite.max()) if finite.numel() else 0.0
     return bool(torch.isclose(left, right, rtol=tolerance, atol=floor, equal_nan=True).all())
+
+
+def relative_difference(one: Value | None, other: Value | None) -> float | None:
+    """The norm of the difference over that of the first; None where it cannot be told or is not finite."""
+    left, right = (None if value is None else value.tensor() for value in (one, other))
+    if left is None or right is None or left.shape != right.shape:
+        return None
+    wide = torch.complex128 if left.is_complex() or right.is_complex() else torch.float64
+    left, right = left.to(wide), right.to(wide)
+    apart, size = float(torch.linalg.vector_norm(left - right)), float(torch.linalg.vector_norm(left))
+    found = apart / size if size else (0.0 if apart == 0 else math.inf)
+    return found if math.isfinite(found) else None
