@@ -49,10 +49,11 @@ def _watched(model: Any = None, **options: Any) -> Any:
     assert _state.original is not None  # noqa: S101 - it is set before this function takes its place
     if model is None:
         return functools.partial(_watched, **options)
-    given = _state.original(model, **options)
+    site, given = calling_site(2), _state.original(model, **options)
+    if _state.on:
+        _state.ran.append(site)
     if os.environ.get(_VARIABLE) != "1" or not callable(model):
         return given
-    site = calling_site(2)
     if isinstance(model, torch.nn.Module):
         # where a module itself looks for its compiled form; no copy and no pickle takes it along
         model._compiled_call_impl = _either(model._call_impl, model._call_impl, options, site)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from gradtriage.probe.explain.texts import Texts
     from gradtriage.probe.explain.values import Value
 
+# take digits away, or add empty ones
+_CASTS = frozenset({"float", "half", "bfloat16", "double", "cfloat", "chalf", "cdouble"})
+
 
 def add_differential(
     document: dict[str, Any], found: Differential, against: str, texts: Texts, root: Path
@@ -166,7 +169,7 @@ def kind_of(departure: Departure) -> str:
     if departure.evidence.get("custom") and departure.what == "gradient":
         return "custom-backward"
     if departure.what == ADDED:
-        if departure.op in INTEGER:
+        if departure.op in INTEGER | _CASTS:
             return "integer"
         return way_out(departure.op) or "other"
     if departure.what != REMOVED and departure.evidence.get("value_now") == 0.0 != departure.evidence.get("value_then"):
