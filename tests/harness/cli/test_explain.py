@@ -150,3 +150,44 @@ def test_a_scan_names_the_checks_that_prove_nothing_and_what_others_miss(project
     (folder,) = (project / "reports/scan").iterdir()
     assert verify_folder(folder) == []
     assert json.loads((folder / "scan.json").read_text()) == json.loads((project / "scan.json").read_text())
+
+
+COMPILED = """
+import torch
+
+def scale(graph, _):
+    def run(*args):
+        return tuple(2 * o.detach() - o if o.requires_grad else o for o in graph(*args))
+    return run
+
+@torch.compile(backend=scale)
+def square(x):  # <-- compiled
+    return (x * x).sum()
+
+def test_compiled():
+    x = torch.tensor([0.5, 2.0], dtype=torch.float64, requires_grad=True)
+    square(x).backward()
+
+def test_without_a_compiler():
+    def refuse(graph, _):
+        raise RuntimeError("there is no compiler")
+
+    x = torch.tensor([0.5, 2.0], dtype=torch.float64, requires_grad=True)
+    torch.compile(lambda x: (x * x).sum(), backend=refuse)(x).backward()
+"""
+
+
+def test_what_the_pins_keep_from_being_compiled_is_compiled_once_and_held_against_eager_code(tmp_path):
+    (tmp_path / "gradtriage.toml").touch()
+    (tmp_path / "test_it.py").write_text(COMPILED)
+    code, diagnosis, story = explained(tmp_path, "test_compiled")
+    (cause,) = diagnosis.causes
+    assert (code, diagnosis.verdict, cause.op, cause.proof) == (1, "wrong-backward", "torch.compile", "proven")
+    line = next(n for n, text in enumerate(COMPILED.splitlines(), 1) if "<-- compiled" in text)
+    assert cause.line in (line - 1, line)
+    assert "compiled and eager code disagree: square (test_it.py" in story
+    code, diagnosis, story = explained(tmp_path, "test_without_a_compiler")
+    assert (code, diagnosis.verdict, diagnosis.compiled.agree) == (0, "healthy", None)
+    assert "there is no compiler" in story
+    for folder in (tmp_path / "reports/explain").iterdir():
+        assert verify_folder(folder) == []
