@@ -167,7 +167,7 @@ def number_after_a_step():
     optimiser = torch.optim.SGD([w, scale], lr=0.01)
     (w.sum() * scale).sum().backward()
     optimiser.step()
-    factor = float(scale)  # <-- here
+    factor = scale.item()  # <-- here
     (w**2 * factor).sum().backward()
 
 

@@ -47,10 +47,9 @@ class Derivative:
             return False
         return abs(self.value - other) <= tolerance * max(abs(self.value), abs(other)) + 3 * self.error
 
-    @property
-    def conclusive(self) -> bool:
-        """Whether the error is small enough to tell a right gradient from a wrong one."""
-        return math.isfinite(self.value) and self.error <= CONCLUSIVE * max(abs(self.value), TINY)
+    def tells(self, other: float) -> bool:
+        """Whether the error is small enough to tell whether another derivative is right; it counts against the larger."""
+        return math.isfinite(self.value) and self.error <= CONCLUSIVE * max(abs(self.value), abs(other), TINY)
 
 
 UNSETTLED = Derivative(math.nan, math.inf, 0.0)

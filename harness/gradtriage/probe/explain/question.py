@@ -56,8 +56,13 @@ class Comparison:
 
     @property
     def differ(self) -> bool:
-        """Whether they are certainly not the same: the numeric one is good enough to say so."""
-        return self.numeric.conclusive and not self.agree
+        """Whether they are certainly not the same."""
+        return self.conclusive and not self.agree
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether the numeric one is good enough to tell whether autograd is right."""
+        return self.numeric.tells(self.autograd if math.isfinite(self.autograd) else 0.0)
 
     @property
     def relative_error(self) -> float | None:

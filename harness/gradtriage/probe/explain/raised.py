@@ -57,7 +57,7 @@ def _stale(question: Question, targets: Sequence[Target], bits: int) -> Cause | 
     comparison = _under(question, targets, {key: Constant(positions) for key, (positions, _) in old.items()})
     if comparison is None or not comparison.agree:
         comparison = _with_graphs_kept(question, targets)
-    if comparison is not None and comparison.agree and comparison.numeric.conclusive:
+    if comparison is not None and comparison.agree and comparison.conclusive:
         evidence |= {"autograd_mended": comparison.autograd, "numeric_mended": comparison.numeric.value}
         cause.proof = "proven"
     return cause
@@ -96,7 +96,7 @@ def _write(question: Question, targets: Sequence[Target], bits: int) -> Cause | 
     for site in list(sites)[:MOST_WRITES]:
         here = [operation for operation in written if operation.key[0] == site]
         comparison = _under(question, targets, {operation.key: NoWrite() for operation in here})
-        if comparison is not None and comparison.agree and comparison.numeric.conclusive:
+        if comparison is not None and comparison.agree and comparison.conclusive:
             evidence: dict[str, object] = {
                 "autograd_unwritten": comparison.autograd,
                 "numeric_unwritten": comparison.numeric.value,

@@ -60,7 +60,7 @@ def _repaired(
             slopes = question.slopes(targets, repair_of(cut, question.tape()))
         except BodyFailedError:
             continue
-        if wrong.numeric.conclusive and wrong.numeric.agrees(sum(slopes), question.tolerance):
+        if wrong.conclusive and wrong.numeric.agrees(sum(slopes), question.tolerance):
             values = {"autograd": wrong.autograd, "numeric": wrong.numeric.value, "autograd_repaired": sum(slopes)}
             return cut, dict(values)
     return None

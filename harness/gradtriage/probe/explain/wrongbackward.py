@@ -38,7 +38,7 @@ def write_causes(question: Question, targets: Sequence[Target], wrong: Compariso
             comparison = question.compare(targets, {operation.key: NoWrite() for operation in operations})
         except BodyFailedError:
             continue
-        if comparison.agree and comparison.numeric.conclusive and comparison.numeric.moved:
+        if comparison.agree and comparison.conclusive and comparison.numeric.moved:
             evidence = {"autograd": wrong.autograd, "numeric": wrong.numeric.value}
             evidence |= {"autograd_unwritten": comparison.autograd, "numeric_unwritten": comparison.numeric.value}
             return [Cause("inplace", site, operations[0].key[1], question.names(bits), "proven", dict(evidence))]
