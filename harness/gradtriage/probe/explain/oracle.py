@@ -48,7 +48,7 @@ class Derivative:
         return abs(self.value - other) <= tolerance * max(abs(self.value), abs(other)) + 3 * self.error
 
     def tells(self, other: float) -> bool:
-        """Whether the error is small enough to tell whether another derivative is right; it counts against the larger."""
+        """Whether the error is small beside the larger of the two: enough to tell whether the other is right."""
         return math.isfinite(self.value) and self.error <= CONCLUSIVE * max(abs(self.value), abs(other), TINY)
 
 
