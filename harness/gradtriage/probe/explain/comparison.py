@@ -115,6 +115,12 @@ class RunComparison:
                 seen.add((place.file, place.line))
                 yield suspect
 
+    def is_first(self, suspect: Suspect) -> bool:
+        """Whether every operation that both runs have is equal up to there: nothing unseen can be to blame."""
+        return all(
+            self.equal[index] or index in suspect.group for index in range(min(suspect.group)) if index in self.pairs
+        )
+
     def place(self, suspect: Suspect) -> Place:
         """The line to look at: today's, or where the operation stood that is gone."""
         if suspect.what == REMOVED and suspect.then is not None:
@@ -238,7 +244,7 @@ class RunComparison:
 
     def _from_outside(self, operation: RecordedOperation, before: RecordedOperation) -> bool:
         return any(
-            mine.source < 0 and theirs.source < 0 and mine.leaf < 0 and not self._same(mine, theirs)
+            mine.source < 0 and theirs.source < 0 and not self._same(mine, theirs)
             for mine, theirs in zip(operation.operands, before.operands, strict=False)
         )
 

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 from gradtriage.probe.explain.children import ChildFailedError, Failure, Reply, run_child
 from gradtriage.probe.explain.compilation import compile_now, compiled_sites, ran
 from gradtriage.probe.explain.document import relative
-from gradtriage.probe.explain.identity import leaves_alive
+from gradtriage.probe.explain.identity import frozen_alive, leaves_alive
+from gradtriage.probe.explain.leafwatch import LeafWatch
 from gradtriage.probe.explain.question import TOLERANCE, TOLERANCE_SINGLE
 from gradtriage.probe.explain.recording import unique
 from gradtriage.probe.explain.replay import Conditions, conditions_hold
 from gradtriage.probe.explain.values import Value, Values, relative_difference, same
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from gradtriage.probe.explain.program import GradientCall, Program
     from gradtriage.probe.explain.sites import Site
 
@@ -204,7 +203,7 @@ def _evaluate(program: Program, seconds: float, *, compiled: bool) -> _Evaluatio
     Raises:
         ChildFailedError: It gave no gradient computation, or took too long.
     """
-    found = run_child(functools.partial(_run, program, leaves_alive(), compiled), seconds)
+    found = run_child(functools.partial(_run, program, LeafWatch(leaves_alive(), frozen_alive()), compiled), seconds)
     if isinstance(found, Failure):
         words = " ".join(found.message.split())
         raise ChildFailedError(f"{found.type_name}: {words[:300]}")
@@ -212,14 +211,14 @@ def _evaluate(program: Program, seconds: float, *, compiled: bool) -> _Evaluatio
     return evaluation
 
 
-def _run(program: Program, old: dict[int, Tensor], compiled: bool, reply: Reply) -> None:
+def _run(program: Program, leaves: LeafWatch, compiled: bool, reply: Reply) -> None:
     calls = _Calls(reply, compiled)
     try:
         if compiled:
             compile_now()
             program(calls)
         else:
-            with conditions_hold(Conditions(old)):
+            with conditions_hold(Conditions(leaves)):
                 program(calls)
     except BaseException:
         # what a test asserts comes after what it computes

@@ -137,12 +137,12 @@ class _Search:
         for suspect in suspects:
             alone = self._alone(suspect)
             if alone is not None:
-                return [self._departure(*alone, others=0)]
+                return [self._departure(*alone, first=self._base.is_first(suspect))]
         several = self._several(suspects)
         if several:
             return several
         likely = next((s for s in suspects if self._leads_on(s)), suspects[0] if suspects else None)
-        return [] if likely is None else [self._departure(likely, None, others=0)]
+        return [] if likely is None else [self._departure(likely, None, first=False)]
 
     def gradients(self) -> list[Departure]:
         """The node of the backward pass from which gradients differ, although all values are the same."""
@@ -171,15 +171,18 @@ class _Search:
     def _several(self, suspects: Sequence[Suspect]) -> list[Departure]:
         """Puts back what is first seen to differ, and then what is seen after that; drops what was not needed."""
         chosen: list[Suspect] = []
+        first: dict[int, bool] = {}
+        seen_in = self._base
         trial: _Trial | None = None
         waiting = list(suspects)
         while waiting and len(chosen) < MOST_FAULTS:
             chosen.append(waiting.pop(0))
+            first[chosen[-1].operation] = seen_in.is_first(chosen[-1])
             found = self._put_back(chosen)
             if found is None:
                 chosen.pop()
                 continue
-            trial = found
+            trial, seen_in = found, found.comparison
             if trial.restored:
                 break
             known = {self._line(self._base, suspect) for suspect in chosen}
@@ -192,7 +195,8 @@ class _Search:
             without = self._put_back(rest) if rest else None
             if without is not None and without.restored:
                 chosen, trial = rest, without
-        return [self._departure(suspect, trial, others=len(chosen) - 1) for suspect in chosen]
+        together = {"together_with": len(chosen) - 1} if len(chosen) > 1 else {}
+        return [self._departure(s, trial, first=first[s.operation], together=together) for s in chosen]
 
     def _of_base(self, suspect: Suspect, comparison: RunComparison) -> Suspect:
         """The same place as the run without any change sees it, where it is a suspect there, too."""
@@ -246,12 +250,14 @@ class _Search:
                 wanted.update(operand.source for operand in self._base.now.operations[index].operands)
         return suspect.operation in wanted
 
-    def _departure(self, suspect: Suspect, trial: _Trial | None, *, others: int) -> Departure:
+    def _departure(
+        self, suspect: Suspect, trial: _Trial | None, *, first: bool, together: Mapping[str, int] | None = None
+    ) -> Departure:
         base = self._base
         today = base.now.operations[suspect.operation]
         before = None if suspect.then is None else base.then.operations[suspect.then]
         removed = suspect.what == REMOVED
-        proven = trial is not None and trial.restored and suspect.lines == 1 and suspect.what != DRAWN
+        proven = first and trial is not None and trial.restored and suspect.lines == 1 and suspect.what != DRAWN
         evidence = {
             "what": suspect.what,
             **self._values_of(suspect),
@@ -265,7 +271,7 @@ class _Search:
             (before if removed and before is not None else today).name,
             "proven" if proven else "supported",
             self._concerned,
-            evidence | ({"together_with": others} if others else {}),
+            evidence | dict(together or {}),
             (_numbers(before), _numbers(today)),
         )
 

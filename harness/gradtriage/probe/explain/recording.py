@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import sys
+import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from gradtriage.probe.explain.identity import Key as LeafKey
 from gradtriage.probe.explain.identity import outputs_of
 from gradtriage.probe.explain.operations import operation_name, tensors_in, written_tensor
 from gradtriage.probe.explain.trace import Key, TapeRecorder
+from gradtriage.probe.explain.transforms import SEEN, in_transform, outside, physical
 from gradtriage.probe.explain.values import Value, Values, same
 
 if TYPE_CHECKING:
@@ -166,8 +168,15 @@ class Recording:
         return same(self.values[mine], other.values[theirs])
 
 
-class RunRecorder:
-    """Records every operation of a replay, through a tape that counts them.
+class _Before(threading.local):
+    """What one thread's operations found, the innermost last: described arguments, operands, the generator's state."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[Any, tuple[Operand, ...], str | None]] = []
+
+
+class RunRecorder(TapeRecorder):
+    """Records every operation of a replay with its values.
 
     Args:
         root: Folder that places are named relative to.
@@ -185,64 +194,83 @@ class RunRecorder:
         pause: Callable[[bool], None],
         handed_on: Mapping[NodeKey, Sequence[Tensor | None]],
     ) -> None:
-        self._handed_on = handed_on
-        self.recording = Recording()
-        self._values = Values()
-        self.recording.values = self._values.table
-        self._root, self._key_of = root, key_of
+        super().__init__(lambda _: 0, rewrites=rewrites, pause=pause)
+        self._root, self._key_of, self._handed_on = root, key_of, handed_on
         self._leaves: dict[LeafKey, int] = {}
-        self._tape = TapeRecorder(lambda _: 0, rewrites=rewrites, pause=pause)
-        self._made_by: dict[int, tuple[weakref.ref[Tensor], int, int]] = {}
-        self._busy = 0
-
-    def gradients(self, on: bool, *, before: bool) -> None:
-        """The recording of gradients was switched."""
-        self._tape.gradients(on, before=before)
+        self._values = Values()
+        self.recording = Recording(values=self._values.table)
+        self._results: dict[int, tuple[weakref.ref[Tensor], int, int]] = {}
+        self._before = _Before()
 
     def operation(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Callable[[], Any]) -> Any:
         """Runs an operation and records it."""
         name = operation_name(func)
-        if self._busy or name is None or torch._C._functorch.peek_interpreter_stack() is not None:
-            return run() if self._busy else self._tape.operation(func, args, kwargs, run)
-        with _unseen():
-            draws = hashlib.blake2b(bytes(torch.get_rng_state()), digest_size=8).hexdigest() if name in _DRAWS else None
-            operands = tuple(self.operand(tensor) for tensor in tensors_in((args, kwargs)))
-            arguments = described([list(args), dict(kwargs)])["list"]
-        count = len(self._tape.tape.operations)
-        with self.suspended():  # what an operation, or what stands in its place, calls is no operation of the test's
-            result = self._tape.operation(func, args, kwargs, run)
-        if len(self._tape.tape.operations) == count:
-            return result
-        key = self._tape.tape.operations[-1].key
-        written = written_tensor(name, args, kwargs)
+        if name is None or self._thread.inside or (in_transform() and not SEEN):
+            return super().operation(func, args, kwargs, run)
+        with _unseen(), outside(), self._lock:
+            state = torch.get_rng_state() if name in _DRAWS else None
+            draws = None if state is None else hashlib.blake2b(bytes(state), digest_size=8).hexdigest()
+            operands = tuple(self.operand(physical(tensor)) for tensor in tensors_in((args, kwargs)))
+            self._before.found.append((described([list(args), dict(kwargs)])["list"], operands, draws))
+        try:
+            return super().operation(func, args, kwargs, run)
+        finally:
+            self._before.found.pop()
+
+    def _result(
+        self, key: Key, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Callable[[], Any]
+    ) -> Any:
+        with self._suspended(key in self._rewrites):  # what stands in an operation's place is not the test's
+            return super()._result(key, func, args, kwargs, run)
+
+    def _describe(
+        self,
+        key: Key,
+        arguments: tuple[Sequence[Any], Mapping[str, Any]],
+        inputs: list[Tensor],
+        sources: list[int],
+        reach_in: list[int],
+        result: Any,
+        func: Any,
+    ) -> None:
+        (args, kwargs), operands, draws = self._before.found[-1]
+        index, name, custom = len(self.tape.operations), key[1], isinstance(func, type)
+        super()._describe(key, arguments, inputs, sources, reach_in, result, func)
+        written = written_tensor(name, *arguments)
         outputs = [written] if written is not None else outputs_of(result)
+        outputs = [physical(output) if isinstance(output, Tensor) else output for output in outputs]
         with _unseen():
             numbers = tuple(self._values.add(output) for output in outputs)
         escape = bool(operands) and not any(True for _ in tensors_in(outputs))
+        place, function = place_of(key, self._root), function_name(func)
         self.recording.operations.append(
             RecordedOperation(
-                place_of(key, self._root),
-                name,
-                function_name(func),
-                arguments[0],
-                arguments[1],
-                operands,
-                numbers,
-                draws,
-                written is not None,
-                escape,
-                isinstance(func, type),
+                place, name, function, args, kwargs, operands, numbers, draws, written is not None, escape, custom
             )
         )
         self.recording.keys.append(key)
         for position, output in enumerate(outputs):
             if isinstance(output, Tensor):
-                self._made_by[id(output)] = weakref.ref(output), count, position
-        return result
+                self._results[id(output)] = weakref.ref(output), index, position
+
+    def same(self, tensor: Tensor, other: Tensor) -> None:
+        """Another tensor is made of one without an operation: the same operation made it."""
+        super().same(tensor, other)
+        known = self._results.get(id(tensor))
+        if known is not None and known[0]() is tensor:
+            self._results[id(other)] = weakref.ref(other), known[1], known[2]
+
+    @contextmanager
+    def _suspended(self, yes: bool = True) -> Iterator[None]:
+        self._thread.inside += yes
+        try:
+            yield
+        finally:
+            self._thread.inside -= yes
 
     def operand(self, tensor: Tensor) -> Operand:
         """Where a tensor comes from, and its value now."""
-        known = self._made_by.get(id(tensor))
+        known = self._results.get(id(tensor))
         source, output = (known[1], known[2]) if known is not None and known[0]() is tensor else (-1, 0)
         return Operand(source, output, self._leaf(tensor), self._values.add(tensor))
 
@@ -255,18 +283,9 @@ class RunRecorder:
             self.recording.leaves.append("")
         return self._leaves[key]
 
-    @contextmanager
-    def suspended(self) -> Iterator[None]:
-        """What we compute ourselves is no part of the run."""
-        self._busy += 1
-        try:
-            yield
-        finally:
-            self._busy -= 1
-
     def add_call(self, call: GradientCall) -> None:
         """Records a gradient computation that is about to be made, by making it once more."""
-        with self.suspended():
+        with self._suspended():
             nodes, gradients = self._watched(call)
             names = unique(call.names)
             with _unseen():
@@ -302,7 +321,10 @@ class RunRecorder:
             node.register_hook(functools.partial(hook, type(node).__name__, node.metadata.get(OPERATION, -1)))
             for node in nodes_of(call)
         ]
-        gradients = call.gradients()
+        try:
+            gradients = call.gradients()
+        except Exception:  # noqa: BLE001 - whatever a custom backward raises: the test meets it itself
+            gradients = [None] * len(call.targets)
         for handle in handles:
             handle.remove()
         with _unseen():

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradtriage.probe.explain.children import ChildFailedError, Failure, Reply, run_child
-from gradtriage.probe.explain.identity import leaves_alive
+from gradtriage.probe.explain.identity import frozen_alive, leaves_alive
+from gradtriage.probe.explain.leafwatch import LeafWatch
 from gradtriage.probe.explain.recording import NodeKey, Recording, RunRecorder
 from gradtriage.probe.explain.replay import Conditions, conditions_hold
 from gradtriage.probe.explain.replays import BodyFailedError
@@ -34,7 +35,7 @@ class Reruns:
 
     def __init__(self, program: Program, root: Path, seconds: float = 120.0) -> None:
         self._program, self._root, self._seconds = program, root, seconds
-        self._old = leaves_alive()
+        self._old, self._frozen = leaves_alive(), frozen_alive()
         self.count = 0
 
     def recording(
@@ -68,12 +69,11 @@ class Reruns:
         handed_on: Mapping[NodeKey, Sequence[Tensor | None]],
         reply: Reply,
     ) -> None:
-        conditions = Conditions(self._old)
-        recorder = RunRecorder(self._root, conditions.identities.key, rewrites, conditions.pending.pause, handed_on)
-        conditions.recorder = recorder
+        leaves = LeafWatch(self._old, self._frozen)
+        recorder = RunRecorder(self._root, leaves.identities.key, rewrites, leaves.memory.pause, handed_on)
         observer = _Calls(recorder, last, reply)
         try:
-            with conditions_hold(conditions):
+            with conditions_hold(Conditions(leaves, recorder)):
                 self._program(observer)
         except BaseException:
             # what a test asserts comes after what it computes
