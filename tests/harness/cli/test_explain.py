@@ -35,6 +35,15 @@ class Sine(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         return -g * x.cos()
 
+@torch.jit.script
+def weighted(x):
+    y = x.sin()
+    return y * y.detach()  # <-- scripted
+
+def test_lost_in_a_scripted_function():
+    x = parameter(0.1, 0.5)
+    weighted(x).sum().backward()
+
 def test_lost_in_a_number():
     angle, length = parameter(0.3), parameter(2.0)
     print('{"not": "ours"}')
@@ -97,6 +106,14 @@ def test_a_number_that_severs_the_path_is_named_and_proven(project):
     assert cause.parameters == ["angle"]
     assert "> " in story
     assert "with the value here frozen" in story
+
+
+def test_a_function_scripted_at_import_is_run_as_python_and_its_line_named(project):
+    _, diagnosis, _ = explained(project, "test_lost_in_a_scripted_function")
+    (cause,) = diagnosis.causes
+    assert (cause.kind, cause.line, cause.proof) == ("detach", line_of("<-- scripted"), "proven")
+    commands = [folder.joinpath("command.txt").read_text() for folder in (project / "reports/explain").iterdir()]
+    assert all("PYTORCH_JIT=0" in command for command in commands)
 
 
 def test_the_second_call_is_explained_when_the_first_is_healthy(project):

@@ -20,6 +20,7 @@ from gradtriage.probe.explain.path import Step, path_of
 from gradtriage.probe.explain.question import Cause, Comparison, Question
 from gradtriage.probe.explain.raised import raising_causes
 from gradtriage.probe.explain.replays import BodyFailedError, Listing, Replays, Target
+from gradtriage.probe.explain.scripted import remedy
 from gradtriage.probe.explain.severed import severance_causes
 from gradtriage.probe.explain.steps import step_cause
 from gradtriage.probe.explain.wrongbackward import backward_causes, stale_causes, write_causes
@@ -147,6 +148,8 @@ def _first_unhealthy(
         known.add(place(listing))
         try:
             diagnosis = _diagnose(question)
+            if diagnosis.verdict != "healthy" and not any(cause.proof == "proven" for cause in diagnosis.causes):
+                diagnosis.reason = remedy(question.tape()) or diagnosis.reason
             if diagnosis.causes:
                 diagnosis.path = path_of(question.tape(), diagnosis.causes[0])
         except (BodyFailedError, ChildFailedError) as error:

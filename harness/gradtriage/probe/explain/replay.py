@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from gradtriage.probe.explain.identity import outputs_of
+from gradtriage.probe.explain.scripted import scripted_calls_are_seen
 from gradtriage.probe.explain.threads import threads_are_seen
 from gradtriage.probe.explain.transforms import batches_leave
 
@@ -70,6 +71,7 @@ def conditions_hold(conditions: Conditions) -> Iterator[None]:
     leaves.start()
     with ExitStack() as stack:
         stack.enter_context(_reentrant_checkpoints_run_at_once())
+        stack.enter_context(scripted_calls_are_seen(functools.partial(_operation, conditions)))
         stack.enter_context(_parameters_are_seen(conditions))
         stack.enter_context(leaves.conversions_are_seen())
         if leaves.active:

@@ -351,7 +351,10 @@ class _Stopper:
             return
         reached = zip(call.targets, call.gradients(), strict=True)
         if any(id(leaf) in unread and gradient is not None for leaf, gradient in reached):
-            message = "a parameter is read where replays cannot see it (vmap, another thread)"
+            message = (
+                "a parameter is read where replays cannot see it (a scripted module or compiled extension; "
+                "for scripted code run with PYTORCH_JIT=0 from the start of the process, as `gradtriage explain` does)"
+            )
             self._reply.send(Failure("UnseenReadError", message))
 
 
