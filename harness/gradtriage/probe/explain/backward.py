@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from gradtriage.probe.explain.reach import REACH, Reach
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.program import GradientCall
+    from gradtriage.probe.explain.trace import TapeRecorder
 
 OPERATION = "gradtriage.operation"
 
@@ -47,16 +51,49 @@ def mark_nodes(outputs: list[Tensor], operation: int) -> None:
         waiting.extend(child for child, _ in node.next_functions)
 
 
-def watch_backward(call: GradientCall, bit_of: Callable[[Tensor], int]) -> list[NodeReport]:
+def watch_backward(call: GradientCall, recorder: TapeRecorder) -> list[NodeReport]:
     """Runs the gradient computation with every node of its graph watched; the reports in order of execution."""
     reports: list[NodeReport] = []
-    reach = Reach(bit_of)
+    reach = Reach(recorder.bit_of)
     for root in call.roots:
         reach.of(root)
     for node in nodes_of(call):
         node.register_hook(_hook(node, reports))
-    call.gradients()
+    with _formulas_are_seen(recorder):
+        call.gradients()
     return reports
+
+
+@contextmanager
+def _formulas_are_seen(recorder: TapeRecorder) -> Iterator[None]:
+    """What the backwards of custom functions call is recorded, each beside the operation that it belongs to."""
+    function: Any = torch.autograd.function.BackwardCFunction
+    original = function.apply
+
+    def apply(node: Any, *gradients: Any) -> Any:
+        made_by = node.metadata.get(OPERATION)
+        if made_by is None:
+            return original(node, *gradients)
+        with recorder.within(recorder.tape.operations[made_by].key, backward=True), _InsideMode(recorder):
+            return original(node, *gradients)
+
+    function.apply = apply
+    try:
+        yield
+    finally:
+        function.apply = original
+
+
+class _InsideMode(TorchFunctionMode):
+    """Tells the recorder what a backward calls."""
+
+    def __init__(self, recorder: TapeRecorder) -> None:
+        super().__init__()
+        self._recorder = recorder
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        return self._recorder.operation(func, args, kwargs, functools.partial(func, *args, **kwargs))
 
 
 def nodes_of(call: GradientCall) -> list[Any]:

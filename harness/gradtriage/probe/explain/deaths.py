@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.cuts import moved_operations
+from gradtriage.probe.explain.inside import zero_factor
 from gradtriage.probe.explain.operations import FLAT, INTEGER
 from gradtriage.probe.explain.question import Cause, Question
 from gradtriage.probe.explain.replays import BodyFailedError
@@ -149,6 +150,8 @@ def _dead(tape: Tape, reports: Sequence[NodeReport], bits: int) -> list[int]:
 
 def _death(tape: Tape, operation: Operation, bits: int) -> Death | None:
     site, name, _ = operation.key
+    if operation.custom:
+        return _death_inside(tape, operation)
     factor = _zero_factor(tape, operation, bits)
     if factor is not None:
         origin = origin_of_zero(tape, factor)
@@ -162,6 +165,19 @@ def _death(tape: Tape, operation: Operation, bits: int) -> Death | None:
         kind = "integer" if name in INTEGER else "saturated"
         return Death(site, kind, name, (dict.fromkeys(together, Identity()),), {})
     return None
+
+
+def _death_inside(tape: Tape, function: Operation) -> Death | None:
+    """A factor that is zero inside the forward of a custom function."""
+    found = zero_factor(tape.inside.get(function.key, ()))
+    if found is None:
+        return None
+    absorbing, born = found
+    site, name, _ = absorbing.key
+    origin = born.key[0]
+    other: Rewrite = NonZeroNumber() if absorbing.zero_number else NonZero()
+    evidence = {"origin": {"file": origin.file, "line": origin.line, "source": origin.source}}
+    return Death(site, "zero-factor", name, ({born.key: other},), dict(evidence))
 
 
 def _zeros_of(tape: Tape, index: int) -> dict[Key, Rewrite]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradtriage.probe.explain.deaths import origin_of_zero
+from gradtriage.probe.explain.inside import birth_of_nonfinite
 from gradtriage.probe.explain.question import Cause, Question
 from gradtriage.probe.explain.replays import BodyFailedError
 from gradtriage.probe.explain.rewrites import Frozen, Rewrite, SafeOperand
@@ -53,12 +54,17 @@ def nonfinite_causes(question: Question, targets: Sequence[Target]) -> list[Caus
     bits = question.bits(targets)
     tape, reports = question.backward()
     index = _first_bad_value(tape)
+    forward = index is not None
     if index is None:
         index = _first_bad_gradient(reports, bits)
     if index is None or index >= len(tape.operations):
         return []
     operation = tape.operations[index]
     site, name, _ = operation.key
+    # of a custom function: the line inside; the safe operand is that of the whole
+    inner = birth_of_nonfinite(tape.inside.get(operation.key, ()), backward=not forward)
+    if inner is not None:
+        site, name, _ = inner.key
     kind = _kind(tape, index, name, math.isfinite(question.listing.loss))
     rewrites: dict[Key, Rewrite] = dict(_branches_held(question, tape))
     together = [other.key for other in tape.operations if other.key[:2] == operation.key[:2]][:_MOST_CALLS]

@@ -196,7 +196,7 @@ class Replays:
     def backward(self, number: int, targets: Sequence[Target]) -> tuple[Tape, list[NodeReport]]:
         """The operations up to the numbered call, and what each node of the backward pass does."""
         found: tuple[Tape, list[NodeReport]] = self._recorded(
-            number, targets, (), lambda recorder, call: (recorder.tape, watch_backward(call, recorder.bit_of))
+            number, targets, (), lambda recorder, call: (recorder.tape, watch_backward(call, recorder))
         )
         return found
 

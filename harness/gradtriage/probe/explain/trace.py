@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from torch import Tensor
 
 from gradtriage.probe.explain.backward import mark_nodes
 from gradtriage.probe.explain.identity import storage_of
+from gradtriage.probe.explain.inside import Inner, all_finite, all_zero
 from gradtriage.probe.explain.memory import ModuleMemory, Owner
 from gradtriage.probe.explain.operations import (
     FILLERS,
@@ -90,18 +93,21 @@ class Tape:
 
     Attributes:
         calls: For each gradient computation so far the number of operations before it.
+        inside: For each custom function the operations inside of it.
     """
 
     operations: list[Operation] = field(default_factory=list)
     calls: list[int] = field(default_factory=list)
     values: dict[Key, Any] = field(default_factory=dict)
+    inside: dict[Key, list[Inner]] = field(default_factory=dict)
 
 
 class _Thread(threading.local):
-    """What belongs to one thread: whether we are at work ourselves, and where gradients were switched off."""
+    """What belongs to one thread: whether we are at work, in which custom function, where gradients went off."""
 
     def __init__(self) -> None:
         self.inside = 0
+        self.function: tuple[Key, bool] | None = None
         self.gradless: Site | None = None
         self.suspended: list[Site | None] = []
 
@@ -134,6 +140,7 @@ class TapeRecorder:
         self._lines = {(key[0], key[1]) for key in (*keep, *self._rewrites)}
         self._counts: Counter[tuple[Site, str, int]] = Counter()
         self._made_by: dict[int, tuple[weakref.ref[Tensor], int]] = {}
+        self._made_inside: dict[int, tuple[weakref.ref[Tensor], int]] = {}
         self._leaf_memory: set[int] = set()
         self._owners: dict[int, int] = {}
         self._thread = _Thread()
@@ -154,6 +161,8 @@ class TapeRecorder:
         key = self._key(site, name)
         if not self._full:
             return self._result(key, func, args, kwargs, run)
+        if self._thread.function is not None:
+            return self._inner(key, args, kwargs, run)
         with outside(), self._lock:
             inputs = list(map(physical, tensors_in((args, kwargs))))
             reach_in = [self._reach.of(tensor) for tensor in inputs]
@@ -177,15 +186,62 @@ class TapeRecorder:
     def _result(
         self, key: Key, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Callable[[], Any]
     ) -> Any:
-        self._thread.inside += isinstance(func, type)  # a custom function is one operation, whatever its forward calls
+        rewrite, custom = self._rewrites.get(key), isinstance(func, type)
+        if rewrite is not None:
+            run = functools.partial(rewrite.result, func, args, kwargs, run, key[1])
+        ours = custom and rewrite is not None  # it may call the function as often as it likes
+        self._thread.inside += ours
         try:
-            rewrite = self._rewrites.get(key)
-            result = run() if rewrite is None else rewrite.result(func, args, kwargs, run, key[1])
+            with self.within(key) if custom else nullcontext():
+                result = run()
         finally:
-            self._thread.inside -= isinstance(func, type)
+            self._thread.inside -= ours
         if key in self._keep:
             self.tape.values[key] = snapshot(written_tensors(key[1], args, kwargs) or result)
         return result
+
+    @contextmanager
+    def within(self, key: Key, *, backward: bool = False) -> Iterator[None]:
+        """A custom function is one operation: what its forward or backward calls is recorded beside the tape."""
+        before, self._thread.function = self._thread.function, self._thread.function or (key, backward)
+        try:
+            yield
+        finally:
+            self._thread.function = before
+
+    def _inner(self, key: Key, args: Sequence[Any], kwargs: Mapping[str, Any], run: Callable[[], Any]) -> Any:
+        result = run()
+        function = self._thread.function
+        assert function is not None  # noqa: S101 - asked by the caller
+        self._thread.inside += 1
+        self._pause(True)
+        try:
+            with outside(), self._lock, torch.no_grad():
+                inputs = list(map(physical, tensors_in((args, kwargs))))
+                outputs = list(map(physical, tensors_in(result)))
+                zero_number = key[1] in PRODUCTS and any(not isinstance(a, Tensor) and a == 0 for a in args)
+                inner = self.tape.inside.setdefault(function[0], [])
+                one = Inner(
+                    key,
+                    function[1],
+                    tuple(self._place_inside(tensor) for tensor in inputs),
+                    tuple(map(all_zero, inputs)),
+                    all_finite(inputs),
+                    bool(outputs) and all(map(all_zero, outputs)),
+                    all_finite(outputs),
+                    zero_number,
+                )
+                for output in outputs:
+                    self._made_inside[id(output)] = weakref.ref(output), len(inner)
+                inner.append(one)
+        finally:
+            self._pause(False)
+            self._thread.inside -= 1
+        return result
+
+    def _place_inside(self, tensor: Tensor) -> int:
+        known = self._made_inside.get(id(tensor))
+        return known[1] if known is not None and known[0]() is tensor else UNKNOWN
 
     def _grad_mode(self, args: Sequence[Any], run: Callable[[], Any]) -> Any:
         before = torch.is_grad_enabled()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.formulas import Edit, Formula, Statement
+from gradtriage.probe.explain.inside import birth_of_zero
 from gradtriage.probe.explain.operations import HOOKS
 from gradtriage.probe.explain.question import Cause, Comparison, Question
 from gradtriage.probe.explain.repairs import Constant, NoWrite
@@ -125,11 +126,22 @@ class _Localisation:
         if not any(statement.names & self._formula.gradients for statement in candidates):
             evidence["ignores"] = "the gradient that comes in"
             return self._at(computing[-1]), evidence
+        zeroed = self._zeroed()
+        if zeroed is not None:
+            return zeroed, {**evidence, "zeroed": "the gradient is zero from here on"}
         mended = self._mended_by_a_number(computing) or self._mended_by_a_variable(computing)
         if mended:
             statement, by = mended
             return self._at(statement), {**evidence, "mended_by": by}
         return self._at(computing[-1]), evidence
+
+    def _zeroed(self) -> Site | None:
+        """The line of a backward at which the whole gradient of the targets becomes zero."""
+        if any(target.status != "zero" for target in self._targets):
+            return None
+        tape, _ = self._question.backward()
+        born = (birth_of_zero(tape.inside.get(call.key, ())) for call in self._calls)
+        return next((one.key[0] for one in born if one is not None), None)
 
     def _at(self, statement: Statement) -> Site:
         return Site(self._site.file, statement.line, self._site.function)
