@@ -10,6 +10,7 @@ from gradtriage.cli.output import say
 from gradtriage.cli.targets import check_json_target, json_to, shown_path
 from gradtriage.model.scan import ScanDocument
 from gradtriage.model.settings import find_project
+from gradtriage.report.scan_story import scan_story
 from gradtriage.run.runner import Outcome
 from gradtriage.run.scan import run_scan, scan_task
 from gradtriage.run.seal import seal_all_abandoned
@@ -53,25 +54,8 @@ def scan(pytest_args: tuple[str, ...], strength: bool, json_file: str | None, ti
 
 
 def _lines(outcome: Outcome, document: ScanDocument) -> list[str]:
-    summary = document.summary
     lines = [f"! {fault}" for fault in outcome.manifest.faults]
-    lines.append(
-        f"{summary.tests} tests, {summary.gradient_tests} compute gradients, in {summary.checks} checks; "
-        f"{summary.vacuous_checks} checks prove nothing"
-    )
-    for test in document.tests:
-        for check in test.checks:
-            if check.vacuous:
-                lines.append(f"  ✗ {test.nodeid}: {check.kind} at {check.where.file}:{check.where.line}")
-                lines.append(f"      {check.reason}; parameters: {', '.join(check.parameters)}")
-            missed = [name for name, noticed in check.noticed.items() if noticed is False and name != "noise"]
-            if missed and not check.vacuous:
-                lines.append(f"  · {test.nodeid}: {check.kind} at {check.where.file}:{check.where.line}")
-                lines.append(f"      does not notice gradients {', '.join(missed)}")
-    if summary.uncovered:
-        lines.append(f"  parameters that no other check looks at: {', '.join(summary.uncovered)}")
-    if summary.strength is not None:
-        lines.append(f"  strength: {summary.strength:.0%} of the corruptions are noticed")
+    lines += scan_story(document)
     return [*lines, f"evidence: {shown_path(outcome.folder)}/scan.json"]
 
 

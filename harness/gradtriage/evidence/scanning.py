@@ -34,10 +34,10 @@ def scan_document(events: Iterable[Event], replays: Iterable[Event]) -> dict[str
     """
     events = list(events)
     outcomes = outcomes_of(events)
-    noticed: dict[tuple[str, Place], dict[str, bool | None]] = {}
+    answers: dict[tuple[str, Place], list[Event]] = {}
     for event in replays:
         if event["event"] == "replay":
-            noticed.setdefault((event["nodeid"], _place(event)), {})[event["corruption"]] = event["noticed"]
+            answers.setdefault((event["nodeid"], _place(event)), []).append(event)
     records: dict[str, dict[Place, list[Event]]] = {}
     for event in events:
         if event["event"] == "gradient" and event["nodeid"] in outcomes:
@@ -46,7 +46,10 @@ def scan_document(events: Iterable[Event], replays: Iterable[Event]) -> dict[str
         {
             "nodeid": nodeid,
             "outcome": outcomes[nodeid],
-            "checks": [_check(place, calls, noticed.get((nodeid, place), {})) for place, calls in found.items()],
+            "checks": [
+                _check(place, calls, answers.get((nodeid, place), []), outcomes[nodeid])
+                for place, calls in found.items()
+            ],
         }
         for nodeid, found in records.items()
     ]
@@ -71,40 +74,77 @@ def _place(event: Event) -> Place:
     return event["kind"], event["where"]["file"], event["where"]["line"]
 
 
-def _check(place: Place, calls: list[Event], noticed: dict[str, bool | None]) -> dict[str, Any]:
+def _check(place: Place, calls: list[Event], answers: list[Event], outcome: str) -> dict[str, Any]:
     kind, file, line = place
+    noticed = {answer["corruption"]: answer["noticed"] for answer in answers}
     if kind in GRADCHECKS:
-        entries = [entry for call in calls for entry in call["gradients"].values()]
-        vacuous = bool(entries) and all(entry["status"] == "zero" and entry.get("numeric") == 0 for entry in entries)
+        blank = [name for name in calls[-1]["gradients"] if all(_blank(call["gradients"].get(name)) for call in calls)]
+        vacuous = bool(blank) and all(_blank(entry) for call in calls for entry in call["gradients"].values())
         reason = "analytic and numeric gradient are both zero" if vacuous else None
     else:
         vacuous = noticed.get(NOISE) is False
+        blank = list(calls[-1]["gradients"]) if vacuous else []
         reason = "the test passes with noise in place of the gradients" if vacuous else None
         if noticed.get(NOISE) is None:
-            reason = "not replayed: the test does not pass by itself, or the call is not made again"
-    parameters = {name: {**entry, "vacuous": vacuous} for name, entry in calls[-1]["gradients"].items()}
+            reason = f"not replayed: {_why_not(answers, outcome)}"
+    parameters = {name: {**entry, "vacuous": name in blank} for name, entry in calls[-1]["gradients"].items()}
     check = {
         "kind": kind,
         "where": {"file": file, "line": line},
         "calls": len(calls),
         "parameters": parameters,
         "vacuous": vacuous,
+        "judged": kind in GRADCHECKS or noticed.get(NOISE) is not None,
         "reason": reason,
     }
     return {**check, "noticed": noticed} if noticed else check
 
 
+def _blank(entry: dict[str, Any] | None) -> bool:
+    """Whether a check compared nothing: the numeric derivative is zero, the analytic one too or not there."""
+    return entry is None or (entry["status"] in ("zero", "none") and entry.get("numeric") == 0)
+
+
+def _why_not(answers: list[Event], outcome: str) -> str:
+    if outcome != "passed":
+        return f"the test is {outcome}, and what it would notice is not known"
+    return next((str(answer["why"]) for answer in answers if answer.get("why")), "the replays did not come to it")
+
+
 def _summary(tests: list[dict[str, Any]], ran: int) -> dict[str, Any]:
     checks = [check for test in tests for check in test["checks"]]
-    proven = {name for check in checks if not check["vacuous"] for name in check["parameters"]}
-    uncovered = {name for check in checks if check["vacuous"] for name in check["parameters"]} - proven
-    tried = [answer for check in checks for answer in check.get("noticed", {}).values() if answer is not None]
+    tried: dict[str, list[bool]] = {}
+    for check in checks:
+        for corruption, answer in check.get("noticed", {}).items():
+            if answer is not None:
+                tried.setdefault(corruption, []).append(answer)
+    answers = [answer for found in tried.values() for answer in found]
     return {
         "tests": ran,
         "gradient_tests": len(tests),
         "checks": len(checks),
         "vacuous_checks": sum(check["vacuous"] for check in checks),
         "vacuous_tests": sum(all(check["vacuous"] for check in test["checks"]) for test in tests),
-        "uncovered": sorted(uncovered),
-        "strength": round(sum(tried) / len(tried), 4) if tried else None,
+        "not_judged": sum(not check["judged"] for check in checks),
+        "uncovered": _uncovered(tests),
+        "strength": _share(answers) if answers else None,
+        "noticed": {corruption: _share(found) for corruption, found in tried.items()},
     }
+
+
+def _share(answers: list[bool]) -> float:
+    return round(sum(answers) / len(answers), 4)
+
+
+def _uncovered(tests: list[dict[str, Any]]) -> list[str]:
+    """Parameters, by file and name, that no check proves anything about: vacuous, or never with a gradient there."""
+    seen: dict[str, None] = {}
+    covered: set[str] = set()
+    for test in tests:
+        for check in (check for check in test["checks"] if check["judged"]):
+            for name, entry in check["parameters"].items():
+                place = f"{test['nodeid'].partition('::')[0]}::{name}"
+                seen[place] = None
+                if not entry["vacuous"] and entry["status"] not in ("zero", "none"):
+                    covered.add(place)
+    return sorted(seen.keys() - covered)

@@ -76,9 +76,14 @@ class DiagnosedCause(Part):
 
 
 class DiagnosedHypothesis(Part):
-    """A usual hypothesis, held against what was found."""
+    """A usual hypothesis, tested.
+
+    Attributes:
+        name: Of its probe: the same in every diagnosis, while `id` counts in the order of the answers.
+    """
 
     id: Text
+    name: Text = ""
     statement: Text
     status: Literal["confirmed", "refuted", "open"]
     evidence: Any

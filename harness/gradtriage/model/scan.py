@@ -13,6 +13,7 @@ class Check(Part):
 
     Attributes:
         vacuous: The check proves nothing, for the `reason` given.
+        judged: Whether that is known; if not, `reason` says why.
         noticed: For each corruption of the gradients, whether the test failed then; null where that is not known.
     """
 
@@ -21,6 +22,8 @@ class Check(Part):
     parameters: dict[str, GradientEntry]
     vacuous: Flag
     reason: Text | None
+    judged: Flag = True
+    calls: Integer = 1
     noticed: dict[str, Flag | None] = Field(default_factory=dict)
 
 
@@ -37,8 +40,10 @@ class ScanSummary(Part):
 
     Attributes:
         vacuous_tests: Tests all of whose checks are vacuous.
-        uncovered: Parameters that vacuous checks alone look at.
+        not_judged: Checks of which it is not known whether they prove something.
+        uncovered: Parameters, as `file::name`, that no check proves anything about.
         strength: Share of the corruptions that were noticed.
+        noticed: The same for each corruption.
     """
 
     tests: Integer
@@ -46,8 +51,10 @@ class ScanSummary(Part):
     checks: Integer
     vacuous_checks: Integer
     vacuous_tests: Integer
+    not_judged: Integer = 0
     uncovered: list[Text] = Field(default_factory=list)
     strength: Number | None = None
+    noticed: dict[str, Number] = Field(default_factory=dict)
 
 
 class ScanDocument(Document):

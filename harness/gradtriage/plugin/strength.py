@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from gradtriage.probe.explain.children import Reply
+# a corrupted test gets this much longer than the unchanged one, and some seconds more
+PATIENCE, SECONDS = 10.0, 20.0
+LONGEST = 600.0
 
-SECONDS = 120.0
+Place = tuple[str, str, int]
+FAILS_ALONE = "the test does not pass when it is replayed"
+NO_CALL = "the replay does not come to this call, or gets no gradient there"
 
 
 class StrengthHooks:
@@ -31,6 +35,14 @@ class StrengthHooks:
     ) -> None:
         self._root, self._tell, self._places, self._corruptions = root, tell, places, corruptions
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Leaves the tests that are to be replayed, of whatever the same arguments select."""
+        others = [item for item in items if item.nodeid not in self._places]
+        if others:
+            config.hook.pytest_deselected(items=others)
+            items[:] = [item for item in items if item.nodeid in self._places]
+
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """The innermost wrapper: all is set up, nothing of the body has run."""
@@ -44,24 +56,49 @@ class StrengthHooks:
                 )
         return (yield)
 
-    def _replay(self, item: pytest.Item, places: list[tuple[str, str, int]]) -> None:
-        # imported here: torch comes with it
-        from gradtriage.probe.corruption import passes_with
-        from gradtriage.probe.explain.children import run_child
-
-        def work(place: tuple[str, str, int] | None, corruption: str, reply: Reply) -> None:
-            reply.send(passes_with(item.runtest, self._root, place, corruption))
-
-        unchanged, _ = run_child(functools.partial(work, None, "noise"), SECONDS)
+    def _replay(self, item: pytest.Item, places: list[Place]) -> None:
+        started = time.monotonic()
+        passed, _ = self._run(item, None, "noise", LONGEST)
+        seconds = min(LONGEST, SECONDS + PATIENCE * (time.monotonic() - started))
         for place in places:
             for corruption in self._corruptions:
-                passed, count = run_child(functools.partial(work, place, corruption), SECONDS)
-                known = unchanged and count > 0
+                found, count = self._run(item, place, corruption, seconds) if passed else (None, 0)
+                known = passed and (count > 0 or found is None)
                 self._tell(
                     "replay",
                     nodeid=item.nodeid,
                     kind=place[0],
                     where={"file": place[1], "line": place[2]},
                     corruption=corruption,
-                    noticed=not passed if known else None,
+                    noticed=not found if known else None,
+                    why="" if known else NO_CALL if passed else FAILS_ALONE,
                 )
+
+    def _run(self, item: pytest.Item, place: Place | None, corruption: str, seconds: float) -> tuple[bool | None, int]:
+        """Whether the test passes with the gradients of a place corrupted, and how many were.
+
+        None: the process ended, or did not come to an end in time. A test that hangs or crashes notices.
+        """
+        # imported here: torch comes with it
+        from gradtriage.probe.corruption import passes_with
+        from gradtriage.probe.explain.children import ChildFailedError, Failure, Reply, run_child
+
+        def work(reply: Reply) -> None:
+            reply.send(passes_with(functools.partial(_body, item), self._root, place, corruption))
+
+        try:
+            answer = run_child(work, seconds)
+        except ChildFailedError:
+            return None, 0
+        return (None, 0) if isinstance(answer, Failure) else answer
+
+
+class UnittestFailedError(Exception):
+    """A test of a `unittest.TestCase` failed: it hands its failures to pytest and raises nothing."""
+
+
+def _body(item: pytest.Item) -> None:
+    """Runs a test's body; raises if it fails."""
+    item.runtest()
+    if getattr(item, "_excinfo", None):
+        raise UnittestFailedError

@@ -43,6 +43,7 @@ def render_summary(captured: Captured, judgement: Judgement, criteria: Criteria)
         faults=judgement.faults,
         criteria=criteria.criteria,
         hypotheses=_hypotheses(captured),
+        refuted=_refuted(captured),
         finding=found[0],
         findings=found,
         next_steps=next_steps(captured, criteria, found),
@@ -92,7 +93,8 @@ def _template() -> Template:
 
 
 def _hypotheses(captured: Captured) -> list[dict[str, Any]]:
-    """The plan's hypotheses with their probes, then the usual ones that the diagnosis decided."""
+    """The plan's hypotheses with their probes, then the usual ones that the diagnosis tested and did not refute."""
+    diagnosed = captured.diagnosis.hypotheses if captured.diagnosis else ()
     planned = [
         {
             "name": hypothesis.id,
@@ -100,9 +102,9 @@ def _hypotheses(captured: Captured) -> list[dict[str, Any]]:
             "statement": hypothesis.statement,
             "check": hypothesis.check,
             "measured": hypothesis.measured,
-            "evidence": "the probe did not decide it" if hypothesis.probed else "no probe in this phase",
+            "evidence": hypothesis.evidence,
         }
-        for hypothesis in probe_hypotheses(captured.task.hypotheses, figures(captured, 0))
+        for hypothesis in probe_hypotheses(captured.task.hypotheses, figures(captured, 0), diagnosed)
     ]
     usual = [
         {
@@ -112,9 +114,20 @@ def _hypotheses(captured: Captured) -> list[dict[str, Any]]:
             "check": None,
             "evidence": str(found.evidence),
         }
-        for number, found in enumerate(captured.diagnosis.hypotheses if captured.diagnosis else (), 1)
+        for number, found in enumerate(diagnosed, 1)
+        if found.status != "refuted"
     ]
     return planned + usual
+
+
+def _refuted(captured: Captured) -> list[dict[str, str]]:
+    """The usual hypotheses that the diagnosis refuted, with what refuted them."""
+    diagnosed = captured.diagnosis.hypotheses if captured.diagnosis else ()
+    return [
+        {"name": f"D{number}", "statement": found.statement, "evidence": str(found.evidence)}
+        for number, found in enumerate(diagnosed, 1)
+        if found.status == "refuted"
+    ]
 
 
 def _date(captured: Captured) -> str:

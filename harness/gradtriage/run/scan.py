@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import IO
 
 from gradtriage.evidence.capture import read_capture
-from gradtriage.evidence.files import write_whole
 from gradtriage.evidence.folder import PartialFolder
 from gradtriage.evidence.scanning import NOISE, places_to_replay
 from gradtriage.model.documents import Ending
@@ -49,11 +48,14 @@ def run_scan(task: Task, echo: IO[bytes] | None, *, strength: bool) -> Outcome:
             return
         folder = partial.path / REPLAYS
         folder.mkdir()
-        select = folder / "select.txt"
-        write_whole(select, "\n".join(places) + "\n")
-        chunk = PytestChunk(select=[f"@{select}"], args=["-q", "-p", "no:cacheprovider"], timeout=task.chunk.timeout)
         corruptions = list(STRENGTH if strength else STRENGTH[:1])
-        again = replace(task, chunk=chunk, request={"places": places, "corruptions": corruptions})
+        if echo is not None:
+            replays = sum(map(len, places.values())) * len(corruptions)
+            line = f"gradtriage: replaying {len(places)} tests, {replays} times in all, with gradients corrupted\n"
+            echo.write(line.encode())
+            echo.flush()
+        # the same arguments: options, plugins and workers are those of the suite; the plugin leaves the other tests out
+        again = replace(task, request={"places": places, "corruptions": corruptions})
         execute(again, interpreter(task.project), partial, folder, None)
 
     return run_task(task, echo, replay)

@@ -34,6 +34,8 @@ _CAUSE = dict.fromkeys(("id", "kind", "file", "line", "function", "source", "op"
 
 _THEN_NOW = dict.fromkeys(("then", "now", "same"), Value)
 
+_SCAN = ("tests", "gradient_tests", "checks", "vacuous_checks", "vacuous_tests", "not_judged", "strength")
+
 # The names of the contract (section 8), in the shape in which they nest.
 VOCABULARY: dict[str, object] = {
     "exit_code": Value,
@@ -44,10 +46,10 @@ VOCABULARY: dict[str, object] = {
         **dict.fromkeys(("nodeid", "outcome", "call", "verdict", "loss"), Value),
         "parameters": Each(dict.fromkeys(("name", "status", "autograd", "numeric", "relative_error", "causes"), Value)),
         "causes": Each({**_CAUSE, "parameters": Each(Value), "evidence": Each(Value)}),
-        "hypotheses": Each(dict.fromkeys(("id", "statement", "status", "evidence"), Value)),
+        "hypotheses": Each(dict.fromkeys(("id", "name", "statement", "status", "evidence"), Value)),
         "differential": {**dict.fromkeys(("against", "call", "changed", "reason"), Value), "loss": _THEN_NOW},
     },
-    "scan": {"summary": dict.fromkeys(("tests", "gradient_tests", "checks", "vacuous_checks", "vacuous_tests"), Value)},
+    "scan": {"summary": {**dict.fromkeys(_SCAN, Value), "noticed": Each(Value), "uncovered": Each(Value)}},
     "suite": {
         **dict.fromkeys(("complete", "collected", "ran"), Value),
         "counts": dict.fromkeys(("passed", "failed", "error", "skipped", "xfailed", "xpassed"), Value),

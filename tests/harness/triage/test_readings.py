@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from gradtriage.evidence.junit import JUnit, JUnitCase
+from gradtriage.model.diagnosis import DiagnosedHypothesis
 from gradtriage.model.documents import Asked
 from gradtriage.triage.figures import figures, lasting_pin_changes, pins_hold
 from gradtriage.triage.findings import findings
-from gradtriage.triage.hypotheses import probe_hypotheses
+from gradtriage.triage.hypotheses import probe_hypotheses, usual_name
 from gradtriage.triage.judgement import judge
 from tests.support.capture import NODEID, captured, ending, entry, one_test, record, session, task, zero
 
@@ -189,6 +190,45 @@ def test_names_that_do_not_fit_a_headline_are_counted(tmp_path: Path) -> None:
     assert first.title.endswith("`p7` and 2 more in `test_a`")
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("A cell parameter was turned into a number on its way to the image", "number"),
+        ("Config caching: parameters passed as `.item()` scalars", ""),  # a cache or a number: two probes
+        ("Parameters are passed as `.item()` scalars", "number"),
+        ("A tensor was detached between the cell and the image", "detached"),
+        ("Somebody left a torch.no_grad() in the forward", "detached"),
+        ("The image is blank", "blank"),
+        ("The backward formula is wrong", "formula"),
+        ("Missing structure factors", ""),
+        ("The groundwork is missing", ""),
+    ],
+)
+def test_a_hypothesis_in_words_is_matched_to_one_usual_probe_or_to_none(text: str, name: str) -> None:
+    assert usual_name(text) == name
+
+
+def test_the_diagnosis_decides_a_hypothesis_that_has_no_check_of_its_own(tmp_path: Path) -> None:
+    usual = [
+        DiagnosedHypothesis(id="H1", name="number", statement="A number", status="refuted", evidence="244 operations"),
+        DiagnosedHypothesis(id="H2", name="detached", statement="A detach", status="confirmed", evidence="line 3"),
+    ]
+    asked = [
+        Asked(id="H1", text="A cell parameter was turned into a number"),
+        Asked(id="H2", text="A tensor was detached"),
+        Asked(id="H3", text="A tensor was detached", refuted="gradients.zero == 1"),
+        Asked(id="H4", text="The moon"),
+    ]
+    probed = probe_hypotheses(asked, figures(captured(tmp_path, record({"w": zero()})), 0), usual)
+    assert [(one.id, one.status) for one in probed] == [
+        ("H2", "confirmed"),
+        ("H4", "open"),
+        ("H1", "refuted"),
+        ("H3", "refuted"),
+    ]
+    assert probed[2].evidence == "as the diagnosis tested it (A number): 244 operations"
+
+
 def test_hypotheses_are_decided_by_figures_and_ranked(tmp_path: Path) -> None:
     asked = [
         Asked(id="H1", text="no probe"),
@@ -198,11 +238,11 @@ def test_hypotheses_are_decided_by_figures_and_ranked(tmp_path: Path) -> None:
         Asked(id="H5", text="broken", check="no_such_name == 1"),
     ]
     probed = probe_hypotheses(asked, figures(captured(tmp_path, record({"w": zero()})), 0))
-    assert [(one.id, one.status, one.probed) for one in probed] == [
-        ("H4", "confirmed", True),
-        ("H1", "open", False),
-        ("H3", "open", True),
-        ("H5", "open", True),
-        ("H2", "refuted", True),
+    assert [(one.id, one.status, one.evidence) for one in probed] == [
+        ("H4", "confirmed", ""),
+        ("H1", "open", "no probe in this phase"),
+        ("H3", "open", "the probe did not decide it"),
+        ("H5", "open", "the probe did not decide it"),
+        ("H2", "refuted", ""),
     ]
     assert (probed[0].check, probed[0].measured) == ("gradients.zero == 1", {"gradients.zero": 1})

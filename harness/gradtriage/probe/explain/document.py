@@ -37,7 +37,7 @@ def diagnosis_document(diagnosis: Diagnosis, nodeid: str, outcome: str, root: Pa
         "reason": diagnosis.reason,
         "loss": None if listing is None else _number(listing.loss),
         "parameters": [_parameter(finding, diagnosis.causes, ids) for finding in diagnosis.findings],
-        "causes": [_cause(cause, ids[id(cause)], root, _unit(diagnosis.findings)) for cause in diagnosis.causes],
+        "causes": [_cause(cause, ids[id(cause)], root, diagnosis.unit) for cause in diagnosis.causes],
         "by_design": [
             {
                 "file": relative(design.site.file, root),
@@ -87,13 +87,6 @@ def _parameter(finding: Finding, causes: Sequence[Cause], ids: dict[int, str]) -
         "along": "the parameter" if scalar else "a random direction",
         "causes": [ids[id(cause)] for cause in causes if target.name in cause.targets],
     }
-
-
-def _unit(findings: Sequence[Finding]) -> float:
-    """What the slopes of the evidence are divided by: the scale of the parameter, where it is one scalar alone."""
-    concerned = [finding.target for finding in findings if finding.status not in ("ok", "unknown")]
-    scalar = len(concerned) == 1 and math.prod(concerned[0].shape) == 1
-    return concerned[0].scale if scalar else 1.0
 
 
 def _cause(cause: Cause, identity: str, root: Path, unit: float) -> dict[str, Any]:

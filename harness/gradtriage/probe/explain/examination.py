@@ -23,6 +23,7 @@ from gradtriage.probe.explain.replays import BodyFailedError, Listing, Replays, 
 from gradtriage.probe.explain.scripted import remedy
 from gradtriage.probe.explain.severed import severance_causes
 from gradtriage.probe.explain.steps import step_cause
+from gradtriage.probe.explain.survey import Survey, survey
 from gradtriage.probe.explain.wrongbackward import backward_causes, stale_causes, write_causes
 
 if TYPE_CHECKING:
@@ -69,8 +70,16 @@ class Diagnosis:
     reason: str = ""
     path: list[Step] = field(default_factory=list)
     designs: list[Design] = field(default_factory=list)
+    survey: Survey | None = None
     evaluations: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def unit(self) -> float:
+        """What the slopes of the evidence are divided by: the scale of the parameter, where it is one scalar alone."""
+        concerned = [finding.target for finding in self.findings if finding.status not in ("ok", "unknown")]
+        scalar = len(concerned) == 1 and math.prod(concerned[0].shape) == 1
+        return concerned[0].scale if scalar else 1.0
 
 
 def examine(
@@ -150,6 +159,7 @@ def _first_unhealthy(
             diagnosis = _diagnose(question)
             if diagnosis.verdict != "healthy" and not any(cause.proof == "proven" for cause in diagnosis.causes):
                 diagnosis.reason = remedy(question.tape()) or diagnosis.reason
+            diagnosis.survey = _survey(question, diagnosis)
             if diagnosis.causes:
                 diagnosis.path = path_of(question.tape(), diagnosis.causes[0])
         except (BodyFailedError, ChildFailedError) as error:
@@ -158,6 +168,17 @@ def _first_unhealthy(
             return diagnosis
         diagnoses.append(diagnosis)
     return min(diagnoses, key=lambda d: (VERDICTS.index(d.verdict), d.listing.number if d.listing else 0))
+
+
+def _survey(question: Question, diagnosis: Diagnosis) -> Survey | None:
+    """What lies on the way; nobody asks where all is well."""
+    suspicious = [f.target for f in diagnosis.findings if f.status != "ok" and f.target.key is not None]
+    if not suspicious or diagnosis.verdict == "healthy":
+        return None
+    try:
+        return survey(question, suspicious, compared=diagnosis.verdict not in ("nan", "inf"))
+    except (BodyFailedError, ChildFailedError):  # the diagnosis stands without it
+        return None
 
 
 def _diagnose(question: Question) -> Diagnosis:

@@ -43,6 +43,8 @@ class Target:
         value: Its gradient if it is a scalar's.
         epoch: How often its leaf was written into before it got the value that the computation is about.
         original: The leaf that it is a copy of.
+        leaf: Whether it is a leaf that requires a gradient.
+        finite: Whether all its entries are.
     """
 
     name: str
@@ -56,6 +58,8 @@ class Target:
     norm: float | None
     epoch: int = 0
     original: Key | None = None
+    leaf: bool = True
+    finite: bool = True
 
 
 @dataclass(frozen=True)
@@ -325,8 +329,9 @@ def _target(leaves: LeafWatch, name: str, leaf: Tensor, gradient: Tensor | None,
     epoch, original = 0, None
     if key is not None:
         epoch, original = memory.epoch_in_use(key, reached=gradient is not None), memory.original_of(key)
-    shape = tuple(leaf.shape)
-    return Target(name, key, scale_of(leaf), seed, shape, single, status, value, norm, epoch, original)
+    own, finite = leaf.is_leaf and leaf.requires_grad, bool(torch.isfinite(leaf.detach()).all())
+    shape, scale = tuple(leaf.shape), scale_of(leaf)
+    return Target(name, key, scale, seed, shape, single, status, value, norm, epoch, original, own, finite)
 
 
 class _Stopper:
