@@ -95,6 +95,11 @@ def proof_sentence(cause: DiagnosedCause) -> str:
             f"a move of {figures['jump']} takes the loss from {figures['loss_before']} to {figures['loss_after']}, and "
             "with the value here frozen it stays: all of the dependence goes through this step"
         )
+    if "autograd_asked" in figures:
+        return (
+            f"asked for this tensor, autograd gives {figures['autograd_asked']}, as differences along it do "
+            f"({figures['numeric']}): the gradient is there, and nobody keeps it"
+        )
     if "autograd_mended" in figures:
         return (
             f"without the value of an earlier graph autograd gives {figures['autograd_mended']}, as differences do "

@@ -16,6 +16,7 @@ from gradtriage.probe.explain.designs import Design, Meant, find_designs, find_s
 from gradtriage.probe.explain.elsewhere import copies, stopped_by_the_caller, trained_elsewhere
 from gradtriage.probe.explain.kept import kept_value
 from gradtriage.probe.explain.nonfinite import nonfinite_causes
+from gradtriage.probe.explain.nonleaf import nonleaf_cause
 from gradtriage.probe.explain.path import Step, path_of
 from gradtriage.probe.explain.question import Cause, Comparison, Question
 from gradtriage.probe.explain.raised import raising_causes
@@ -192,6 +193,11 @@ def _diagnose(question: Question) -> Diagnosis:
         )
     if question.raises_midway:
         return _diagnose_raising(question)
+    unkept = nonleaf_cause(question)
+    if unkept is not None:
+        target, comparison, cause = unkept
+        findings = [*_as_listed(listing), Finding(target, "none", comparison)]
+        return Diagnosis("severed", listing, findings, [cause], f"{target.name} is no leaf: its gradient is not kept")
     findings = _compare_all(question)
     verdicts: list[str] = []
     causes: list[Cause] = []

@@ -19,7 +19,9 @@ _QUESTIONS = frozenset(
     }
 )  # fmt: skip
 _PROPERTIES = frozenset({"data", "T", "mT", "H", "mH", "real", "imag", "grad"})
-HOOKS = frozenset({"register_hook", "register_post_accumulate_grad_hook"})
+# of modules: nothing says which of the tensors on the way they will see
+MODULE_HOOKS = frozenset({"register_full_backward_hook", "register_full_backward_pre_hook"})
+HOOKS = frozenset({"register_hook", "register_post_accumulate_grad_hook"}) | MODULE_HOOKS
 FILLERS = frozenset(
     {
         "zeros_like",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -65,6 +65,10 @@ class GradientCall:
         for index, gradient in zip(asked, results, strict=True):
             found[index] = gradient
         return found
+
+    def gradient_of(self, tensor: Tensor) -> Tensor | None:
+        """What autograd gives a tensor on the way, leaf or not."""
+        return replace(self, targets=[tensor], names=[""]).gradients()[0]
 
 
 class Observer(Protocol):

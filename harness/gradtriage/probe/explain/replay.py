@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from gradtriage.probe.explain.identity import outputs_of
+from gradtriage.probe.explain.operations import MODULE_HOOKS
 from gradtriage.probe.explain.scripted import scripted_calls_are_seen
 from gradtriage.probe.explain.threads import threads_are_seen
 from gradtriage.probe.explain.transforms import batches_leave
@@ -48,11 +49,13 @@ class Conditions:
         leaves: The leaves, and their steps.
         recorder: Sees the operations; None where nobody needs to.
         keep_graphs: Whether a gradient computation leaves its graph for the next one.
+        grad_read: Told of each tensor whose `.grad` is read although it is no leaf and has none.
     """
 
     leaves: LeafWatch
     recorder: Recorder | None = None
     keep_graphs: bool = False
+    grad_read: Callable[[Tensor], None] | None = None
 
 
 def _compiled_functions_run_eagerly() -> None:
@@ -81,6 +84,7 @@ def conditions_hold(conditions: Conditions) -> Iterator[None]:
         if recorder is not None:
             stack.enter_context(_inference_mode_is_seen(recorder))
             stack.enter_context(_from_numpy_is_seen(recorder))
+            stack.enter_context(_module_hooks_are_seen(recorder))
             stack.enter_context(batches_leave(recorder.same))
         if conditions.keep_graphs:
             stack.enter_context(_graphs_are_kept())
@@ -108,7 +112,14 @@ class _Mode(TorchFunctionMode):
         result = _operation(self._conditions, func, args, kwargs, functools.partial(func, *args, **kwargs))
         for value in (*outputs_of(result), *args[:1]):
             self._conditions.leaves.see_birth(value)
+        tell = self._conditions.grad_read
+        if tell is not None and result is None and _reads_grad(func) and not args[0].is_leaf:
+            tell(args[0])
         return result
+
+
+def _reads_grad(func: Any) -> bool:
+    return getattr(func, "__name__", "") == "__get__" and getattr(func, "__self__", None) is torch.Tensor.grad
 
 
 @contextmanager
@@ -191,6 +202,28 @@ def _function_calls_are_seen(conditions: Conditions) -> Iterator[None]:
         yield
     finally:
         torch.autograd.Function.apply = original  # type: ignore[method-assign]
+
+
+@contextmanager
+def _module_hooks_are_seen(recorder: Recorder) -> Iterator[None]:
+    """Hooks of modules are registered in plain Python."""
+    originals = {name: torch.nn.Module.__dict__[name] for name in MODULE_HOOKS}
+
+    def seen(original: Any) -> Any:
+        @functools.wraps(original)
+        def register(module: Any, *args: Any, **kwargs: Any) -> Any:
+            run = functools.partial(original, module, *args, **kwargs)
+            return recorder.operation(original, (module, *args), kwargs, run)
+
+        return register
+
+    for name, original in originals.items():
+        setattr(torch.nn.Module, name, seen(original))
+    try:
+        yield
+    finally:
+        for name, original in originals.items():
+            setattr(torch.nn.Module, name, original)
 
 
 @contextmanager

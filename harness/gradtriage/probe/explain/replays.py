@@ -22,6 +22,7 @@ from gradtriage.probe.explain.memory import ModuleMemory
 from gradtriage.probe.explain.nudge import Nudge, apply_nudge
 from gradtriage.probe.explain.program import NO_GRAPH
 from gradtriage.probe.explain.replay import Conditions, conditions_hold
+from gradtriage.probe.explain.results import Kept, Moved
 from gradtriage.probe.explain.rewrites import FindSingular, Rewrite
 from gradtriage.probe.explain.sites import Site, calling_site
 from gradtriage.probe.explain.trace import Key as OperationKey
@@ -71,6 +72,7 @@ class Listing:
         raises: What it raises instead of giving gradients; empty where it raises nothing.
         made: Whether the body makes it; else it is only asked about.
         repeatable: Whether what it differentiates can be evaluated again.
+        nonleaf: Where, after it, the body read the `.grad` of a tensor that is no leaf, and failed.
         expected: The body went on after what was raised: it was expected.
     """
 
@@ -84,6 +86,7 @@ class Listing:
     raises: str = ""
     made: bool = True
     repeatable: bool = False
+    nonleaf: Site | None = None
     expected: bool = False
 
 
@@ -133,13 +136,15 @@ class Replays:
         observer = _Lister(leaves)
         ended = True
         try:
-            with conditions_hold(Conditions(leaves)):
+            with conditions_hold(Conditions(leaves, grad_read=observer.grad_read)):
                 self._program(observer)
         except BaseException:
             if not observer.listings:
                 raise
             ended = False
         listings = observer.listings
+        if not ended:
+            listings[-1] = replace(listings[-1], nonleaf=observer.nonleaf)
         survived = listings if ended else listings[:-1]
         told = [replace(one, expected=bool(one.raises) and one.made and one in survived) for one in listings]
         reply.send((told, [name for name in sys.modules if name not in before]))
@@ -225,6 +230,39 @@ class Replays:
         tape: Tape = self._recorded(number, targets, (), answer)
         return tape
 
+    def maker_of_nonleaf(self, number: int) -> OperationKey | None:
+        """The operation that made the tensor whose `.grad` is read after the numbered call although it is no leaf."""
+
+        def work(reply: Reply) -> None:
+            recorder = TapeRecorder(lambda _: 0)
+            calls = _Counter()
+
+            def grad_read(tensor: Tensor) -> None:
+                if calls.number >= number:
+                    reply.send(recorder.maker(tensor))
+
+            with conditions_hold(Conditions(LeafWatch(self._old), recorder, grad_read=grad_read)):
+                self._program(calls)
+            reply.send(None)
+
+        self.evaluations += 1
+        key: OperationKey | None = self._checked(run_child(work, self._seconds))
+        return key
+
+    def slope_of_result(self, number: int, key: OperationKey, step: Moved) -> float:
+        """Autograd's derivative of the loss along a step of one operation's result."""
+        kept = Kept()
+
+        def answer(call: GradientCall) -> float:
+            return float("nan") if kept.tensor is None else step.along(kept.tensor, call.gradient_of(kept.tensor))
+
+        def work(reply: Reply) -> None:
+            recorder = TapeRecorder(lambda _: 0, rewrites={key: kept}, full=False)
+            self._until(number, Conditions(LeafWatch(self._old), recorder), answer, reply)
+
+        self.evaluations += 1
+        return float(self._checked(run_child(work, self._seconds)))
+
     def values(self, number: int, keys: frozenset[OperationKey]) -> dict[OperationKey, Any]:
         """The results that operations had in the unchanged run."""
         return dict(self._recorded(number, (), (), lambda recorder, _: recorder.tape.values, keep=keys))
@@ -273,16 +311,32 @@ class Replays:
         return result
 
 
+class _Counter:
+    """Knows how many gradient computations there were."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def opened(self, call: GradientCall) -> None:
+        self.number = call.number
+
+
 class _Lister:
     """Lists every gradient computation and lets it go on."""
 
     def __init__(self, leaves: LeafWatch) -> None:
         self._leaves = leaves
         self.listings: list[Listing] = []
+        self.nonleaf: Site | None = None
 
     def opened(self, call: GradientCall) -> None:
+        self.nonleaf = None
         with self._leaves.unseen():
             self.listings.append(self._listing(call))
+
+    def grad_read(self, tensor: Tensor) -> None:  # noqa: ARG002 - which one it is a replay with a tape will say
+        """The first of these readings since the last gradient call is the one that counts."""
+        self.nonleaf = self.nonleaf or calling_site()
 
     def _listing(self, call: GradientCall) -> Listing:
         gradients, raises = _gradients(call)

@@ -302,7 +302,7 @@ class TapeRecorder:
         escape = not outputs and inputs != [] and result is not None and name not in HOOKS
         reach_out = 0
         past = 0
-        if written is not None and not written.requires_grad:
+        if written is not None and (not written.requires_grad or not torch.is_grad_enabled()):
             past = self._owners.get(storage_of(written), 0)
         for output in outputs:
             reach = self._reach.of(output)
@@ -344,6 +344,11 @@ class TapeRecorder:
         mark_nodes(outputs, index)
         for output in outputs:
             self._made_by[id(output)] = weakref.ref(output), index
+
+    def maker(self, tensor: Tensor) -> Key | None:
+        """The operation that made a tensor; None where it was not seen."""
+        known = self._made_by.get(id(tensor))
+        return self.tape.operations[known[1]].key if known is not None and known[0]() is tensor else None
 
     def same(self, tensor: Tensor, other: Tensor) -> None:
         """Another tensor is made of one without an operation: the same operation made it."""

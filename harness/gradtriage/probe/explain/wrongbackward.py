@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.formulas import Edit, Formula, Statement
 from gradtriage.probe.explain.inside import birth_of_zero
-from gradtriage.probe.explain.operations import HOOKS
+from gradtriage.probe.explain.operations import HOOKS, MODULE_HOOKS
 from gradtriage.probe.explain.question import Cause, Comparison, Question
 from gradtriage.probe.explain.repairs import Constant, NoWrite
 from gradtriage.probe.explain.replays import BodyFailedError
@@ -96,7 +96,7 @@ def _suspects(question: Question, bits: int) -> list[list[Operation]]:
     """Custom functions on the way from the targets, and hooks, with all its calls; none that are meant."""
     groups: dict[tuple[object, str], list[Operation]] = {}
     for operation in question.tape().operations:
-        on_the_way = any(reach & bits for reach in operation.reach_in)
+        on_the_way = operation.key[1] in MODULE_HOOKS or any(reach & bits for reach in operation.reach_in)
         if operation.key in question.meant:
             continue
         if on_the_way and (operation.custom or operation.key[1] in HOOKS):
