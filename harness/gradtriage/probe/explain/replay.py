@@ -109,17 +109,18 @@ class _Mode(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if self._conditions.grad_read is not None and _reads_missing_grad(func, args):
+            self._conditions.grad_read(args[0])
         result = _operation(self._conditions, func, args, kwargs, functools.partial(func, *args, **kwargs))
         for value in (*outputs_of(result), *args[:1]):
             self._conditions.leaves.see_birth(value)
-        tell = self._conditions.grad_read
-        if tell is not None and result is None and _reads_grad(func) and not args[0].is_leaf:
-            tell(args[0])
         return result
 
 
-def _reads_grad(func: Any) -> bool:
-    return getattr(func, "__name__", "") == "__get__" and getattr(func, "__self__", None) is torch.Tensor.grad
+def _reads_missing_grad(func: Any, args: Sequence[Any]) -> bool:
+    """Whether `.grad` is read of a tensor that is no leaf and has none."""
+    reads = getattr(func, "__name__", "") == "__get__" and getattr(func, "__self__", None) is torch.Tensor.grad
+    return reads and not args[0].is_leaf and args[0]._grad is None
 
 
 @contextmanager
