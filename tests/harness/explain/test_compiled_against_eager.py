@@ -41,6 +41,7 @@ def explained(backend):
     return gradtriage.explain(lambda x: compiled(x) * 1, {"x": x})
 
 
+@pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # inductor imports it, when it is named
 @pytest.mark.parametrize("backend", ["eager", "aot_eager", "inductor"])
 def test_a_backend_that_is_right_agrees(backend):
     found = explained(backend)

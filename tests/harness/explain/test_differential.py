@@ -2,6 +2,7 @@
 
 import importlib.util
 import itertools
+import linecache
 import sys
 
 import pytest
@@ -40,6 +41,7 @@ def compared(known):
         project.model.write_text(MODEL)
         for old, new in edits:
             project.edit(old, new)
+        linecache.checkcache()
         model = _imported(project.model)
         where = {"file": "tests/test_model.py", "line": 8}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -93,6 +94,8 @@ def compile_now() -> None:
     import torch._functorch.config as functorch
     import torch._inductor.config as inductor
 
+    # what torch imports for it warns of torch itself, which is no reason to fail for a test that takes warnings badly
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"torch\.")
     os.environ.pop(_VARIABLE, None)
     dynamo.config.disable = False
     inductor.compile_threads = 1
