@@ -6,13 +6,14 @@ import ast
 import copy
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.sites import Site
 
+_PRODUCT_METHODS = frozenset({"mul", "mul_", "multiply", "div", "div_"})
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -28,6 +29,7 @@ class Statement:
         element: Position in the returned tuple; None for an assignment.
         plain: It is a variable or a constant alone: nothing is computed.
         factors: Numbers that it is multiplied by as a whole, as they are written; -1 for a sign.
+        product: It only multiplies variables: the chain rule, in which little can be wrong.
     """
 
     line: int
@@ -38,6 +40,7 @@ class Statement:
     plain: bool
     factors: tuple[float, ...]
     starred: bool = False
+    product: bool = False
 
     def returned(self, elements: set[int]) -> bool:
         """Whether it is one of these elements of what is returned, or holds one of them."""
@@ -60,7 +63,7 @@ class Edit:
 
 
 class Formula:
-    """The backward of a custom function.
+    """The backward of a custom function, or a function that it calls.
 
     Args:
         site: Where it begins: its first decorator, or its `def`.
@@ -82,6 +85,10 @@ class Formula:
                 found.append(statement)
                 wanted |= statement.names
         return found[::-1]
+
+    def at(self, statement: Statement) -> Site:
+        """The line of a statement."""
+        return replace(self.site, line=statement.line)
 
     @property
     def gradients(self) -> frozenset[str]:
@@ -141,18 +148,46 @@ def _bound_before(function: FunctionNode, line: int) -> set[str]:
     }
 
 
+def start_of_function(file: str, line: int) -> int | None:
+    """The first line of the innermost function that a line is in."""
+    around = [node for node in _functions(file) if node.lineno <= line <= (node.end_lineno or node.lineno)]
+    return _first_line(max(around, key=lambda node: node.lineno)) if around else None
+
+
 @functools.lru_cache(maxsize=256)
 def _function_at(site: Site) -> FunctionNode | None:
+    return next((node for node in _functions(site.file) if site.line in (_first_line(node), node.lineno)), None)
+
+
+@functools.lru_cache(maxsize=64)
+def _functions(file: str) -> tuple[FunctionNode, ...]:
     try:
-        tree = ast.parse(Path(site.file).read_text(encoding="utf-8"))
+        tree = ast.parse(Path(file).read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
-        return None
-    for node in ast.walk(tree):
-        if isinstance(node, FunctionNode):
-            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            if site.line in (first, node.lineno):
-                return node
-    return None
+        return ()
+    tree = _InPlaceAssigned().visit(tree)
+    return tuple(node for node in ast.walk(tree) if isinstance(node, FunctionNode))
+
+
+def _first_line(node: FunctionNode) -> int:
+    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+
+
+class _InPlaceAssigned(ast.NodeTransformer):
+    """`x.mul_(y)` alone on its line as `x = x.mul_(y)`, which is the same."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        call = node.value
+        if (
+            isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Attribute)
+            and isinstance(call.func.value, ast.Name)
+            and call.func.attr.endswith("_")
+            and not call.func.attr.endswith("__")
+        ):
+            target = ast.Name(call.func.value.id, ast.Store())
+            return ast.fix_missing_locations(ast.copy_location(ast.Assign([target], call), node))
+        return node
 
 
 def _values(function: FunctionNode) -> list[tuple[ast.expr, str, int | None]]:
@@ -175,7 +210,17 @@ def _statement(number: int, value: ast.expr, target: str, element: int | None) -
     starred = isinstance(value, ast.Starred)
     inner = value.value if isinstance(value, ast.Starred) else value
     plain = isinstance(inner, (ast.Name, ast.Constant)) or (isinstance(inner, (ast.Tuple, ast.List)) and not inner.elts)
-    return Statement(value.lineno, number, names, target, element, plain, tuple(_factors(value)), starred)
+    factors = tuple(_factors(value))
+    return Statement(value.lineno, number, names, target, element, plain, factors, starred, _product(inner))
+
+
+def _product(value: ast.expr) -> bool:
+    """Whether variables are multiplied with each other, and nothing else is done."""
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult):
+        return _product(value.left) and _product(value.right)
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "mul":
+        return _product(value.func.value) and all(map(_product, value.args))
+    return isinstance(value, ast.Name)
 
 
 def _factors(value: ast.expr) -> list[float]:
@@ -184,6 +229,8 @@ def _factors(value: ast.expr) -> list[float]:
         return [-1.0, *_factors(value.operand)]
     if isinstance(value, ast.BinOp) and isinstance(value.op, (ast.Mult, ast.Div)):
         return [*_factors(value.left), *_factors(value.right)]
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in _PRODUCT_METHODS:
+        return [factor for part in (value.func.value, *value.args) for factor in _factors(part)]
     number = isinstance(value, ast.Constant) and isinstance(value.value, (int, float)) and value.value is not True
     return [float(value.value)] if number and value.value else []  # type: ignore[attr-defined]
 
