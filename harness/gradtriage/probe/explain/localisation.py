@@ -87,8 +87,9 @@ class Localisation:
                 return helper.formula.at(found[0]), found[1]
         if number is not None:
             return self._own.formula.at(number[0]), number[1]
-        for mending, candidates in ((self._own, computing), *helpers):
-            variable = mending.by_a_variable(candidates)
+        everywhere: list[tuple[_Mending, Sequence[Statement]]] = [(self._own, computing), *helpers]
+        for mending, statements in everywhere:
+            variable = mending.by_a_variable(statements)
             if variable is not None:
                 return mending.formula.at(variable[0]), variable[1]
         return None
