@@ -120,7 +120,7 @@ class _Mode(TorchFunctionMode):
 def _reads_missing_grad(func: Any, args: Sequence[Any]) -> bool:
     """Whether `.grad` is read of a tensor that is no leaf and has none."""
     reads = getattr(func, "__name__", "") == "__get__" and getattr(func, "__self__", None) is torch.Tensor.grad
-    return reads and not args[0].is_leaf and args[0]._grad is None
+    return reads and not args[0].is_leaf and not args[0].retains_grad
 
 
 @contextmanager
