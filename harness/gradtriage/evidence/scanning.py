@@ -1,5 +1,6 @@
 """What the gradient checks of a suite prove, from the events of a captured run and of the replays after it."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -53,7 +54,7 @@ def scan_document(events: Iterable[Event], replays: Iterable[Event]) -> dict[str
         }
         for nodeid, found in records.items()
     ]
-    return {"schema": SCHEMA, "tests": tests, "summary": _summary(tests, len(outcomes))}
+    return {"schema": SCHEMA, "tests": tests, "summary": _summary(tests, outcomes)}
 
 
 def outcomes_of(events: Iterable[Event]) -> dict[str, str]:
@@ -111,7 +112,7 @@ def _why_not(answers: list[Event], outcome: str) -> str:
     return next((str(answer["why"]) for answer in answers if answer.get("why")), "the replays did not come to it")
 
 
-def _summary(tests: list[dict[str, Any]], ran: int) -> dict[str, Any]:
+def _summary(tests: list[dict[str, Any]], outcomes: dict[str, str]) -> dict[str, Any]:
     checks = [check for test in tests for check in test["checks"]]
     tried: dict[str, list[bool]] = {}
     for check in checks:
@@ -120,7 +121,8 @@ def _summary(tests: list[dict[str, Any]], ran: int) -> dict[str, Any]:
                 tried.setdefault(corruption, []).append(answer)
     answers = [answer for found in tried.values() for answer in found]
     return {
-        "tests": ran,
+        "tests": len(outcomes),
+        "outcomes": dict(sorted(Counter(outcomes.values()).items())),
         "gradient_tests": len(tests),
         "checks": len(checks),
         "vacuous_checks": sum(check["vacuous"] for check in checks),

@@ -39,6 +39,7 @@ class ScanSummary(Part):
     """Counts over the suite.
 
     Attributes:
+        outcomes: How many tests passed, failed, had an error, were skipped.
         vacuous_tests: Tests all of whose checks are vacuous.
         not_judged: Checks of which it is not known whether they prove something.
         uncovered: Parameters, as `file::name`, that no check proves anything about.
@@ -47,6 +48,7 @@ class ScanSummary(Part):
     """
 
     tests: Integer
+    outcomes: dict[str, Integer] = Field(default_factory=dict)
     gradient_tests: Integer
     checks: Integer
     vacuous_checks: Integer

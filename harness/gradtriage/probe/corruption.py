@@ -33,8 +33,14 @@ def dropped(gradient: Tensor) -> Tensor:
     return flat.reshape(gradient.shape)
 
 
+def other_noise(gradient: Tensor) -> Tensor:
+    """The same noise with the other sign: a test that looks at signs alone may be content with one of the two."""
+    return -noise(gradient)
+
+
 CORRUPTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "noise": noise,
+    "other noise": other_noise,
     "zeroed": torch.zeros_like,
     "negated": torch.neg,
     "scaled by 1.01": lambda gradient: gradient * 1.01,

@@ -16,11 +16,7 @@ def scan_story(document: ScanDocument) -> Iterator[str]:
     """The lines for the terminal; checks of one line of code are told together."""
     summary = document.summary
     checks = [(test.nodeid, check) for test in document.tests for check in test.checks]
-    yield (
-        f"{_count(summary.tests, 'test')}, {summary.gradient_tests} compute gradients, in "
-        f"{_count(summary.checks, 'check')}; {_count(summary.vacuous_checks, 'check')} "
-        f"{'proves' if summary.vacuous_checks == 1 else 'prove'} nothing"
-    )
+    yield _headline(summary)
     vacuous = [one for one in checks if one[1].vacuous]
     yield from _by_reason("✗", vacuous)
     missing = [one for one in checks if one[1].judged and not one[1].vacuous and _missed(one[1])]
@@ -28,6 +24,16 @@ def scan_story(document: ScanDocument) -> Iterator[str]:
     yield from _by_reason("?", [one for one in checks if not one[1].judged])
     yield from _uncovered(summary)
     yield from _strength(summary)
+
+
+def _headline(summary: ScanSummary) -> str:
+    broken = ", ".join(f"{number} {name}" for name, number in summary.outcomes.items() if name != "passed")
+    tests = _count(summary.tests, "test") + (f" ({broken})" if broken else "")
+    verb = "proves" if summary.vacuous_checks == 1 else "prove"
+    return (
+        f"{tests}, {summary.gradient_tests} compute gradients, in {_count(summary.checks, 'check')}; "
+        f"{_count(summary.vacuous_checks, 'check')} {verb} nothing"
+    )
 
 
 def _missed(check: Check) -> list[str]:

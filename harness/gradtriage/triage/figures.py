@@ -49,7 +49,7 @@ VOCABULARY: dict[str, object] = {
         "hypotheses": Each(dict.fromkeys(("id", "name", "statement", "status", "evidence"), Value)),
         "differential": {**dict.fromkeys(("against", "call", "changed", "reason"), Value), "loss": _THEN_NOW},
     },
-    "scan": {"summary": {**dict.fromkeys(_SCAN, Value), "noticed": Each(Value), "uncovered": Each(Value)}},
+    "scan": {"summary": {**dict.fromkeys(_SCAN, Value), "uncovered": Each(Value)}},
     "suite": {
         **dict.fromkeys(("complete", "collected", "ran"), Value),
         "counts": dict.fromkeys(("passed", "failed", "error", "skipped", "xfailed", "xpassed"), Value),

@@ -21,10 +21,10 @@ CELL = {"cell_a": 100.0, "cell_b": 100.0, "cell_c": 100.0, "cell_alpha": 90.0, "
 FLAGS = "-cell 100 100 100 90 90 90 -misset 10 20 30 -N 3 -lambda 6.2 -distance 100 -detpixels 4 --dtype float64"
 
 def checked(name, default_F):
-    crystal, detector, beam, run = gb.configs_from_flags([*FLAGS.split(), "-default_F", default_F])
+    crystal, detector, beam, run = gb.configs_from_flags([*FLAGS.split(), "-default_F", "100"])
 
     def image(value):
-        changed = dataclasses.replace(crystal, **{name: value})
+        changed = dataclasses.replace(crystal, **{name: value, "default_F": default_F})
         return gb.Simulator(gb.Crystal(changed), gb.Detector(detector), gb.Beam(beam), run).run()
 
     value = torch.tensor(CELL[name], dtype=torch.float64, requires_grad=True)
@@ -32,17 +32,18 @@ def checked(name, default_F):
 
 @pytest.mark.parametrize("name", CELL)
 def test_blank(name):
-    assert checked(name, "0")
+    assert checked(name, 0.0)
 
 @pytest.mark.parametrize("name", CELL)
 def test_bright(name):
-    assert checked(name, "100")
+    assert checked(name, 100.0)
 """
 
 KINDS = """
 import unittest
 import pytest, torch
-from torch.autograd import gradcheck, gradgradcheck
+from torch.autograd import gradcheck
+from torch.autograd.gradcheck import GradcheckError
 
 def parameter(*values):
     return torch.tensor(values, dtype=torch.float64, requires_grad=True)
@@ -61,7 +62,7 @@ def test_one_input_of_two():
 
 def test_raises_inside_the_check():
     z = parameter(1.0, 2.0)
-    with pytest.raises(torch.autograd.gradcheck.GradcheckError):
+    with pytest.raises(GradcheckError):
         gradcheck(lambda z: z.detach() * z, (z,))
 
 def test_raises_of_itself():
@@ -95,7 +96,7 @@ class TestNet:
     def test_sign(self, net):
         net.zero_grad()
         net(torch.ones(3, 2, dtype=torch.float64)).sum().backward()  # weak
-        assert (net.weight.grad > 0).all() and (net.bias.grad > 0).all()
+        assert (net.weight.grad > 0).all()
 
 def test_skips_itself_when_wrong():
     s = parameter(1.0, 2.0)

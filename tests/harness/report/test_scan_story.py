@@ -32,6 +32,12 @@ def test_two_hundred_tests_of_one_line_take_two_lines():
     ]
 
 
+def test_tests_that_did_not_pass_are_told_in_the_first_line():
+    counts = {"tests": 19, "outcomes": {"error": 1, "failed": 3, "passed": 15}, "vacuous_checks": 1}
+    first = next(iter(scan_story(document([check(7)], **counts))))
+    assert first == "19 tests (1 error, 3 failed), 1 compute gradients, in 1 check; 1 check proves nothing"
+
+
 def test_of_many_places_the_first_are_shown_and_the_others_counted():
     lines = list(scan_story(document([check(n) for n in range(1, 201)])))
     assert len(lines) == MOST_PLACES + 3
