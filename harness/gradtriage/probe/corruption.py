@@ -15,12 +15,14 @@ from gradtriage.probe import sinks
 from gradtriage.probe.calls import BackwardCall, WatchedCall
 from gradtriage.probe.gradcheck import GradcheckCall
 
+# one for the process, which is a replay: two gradients that a test holds against each other get different noise
+_generator = torch.Generator().manual_seed(11)
+
 
 def noise(gradient: Tensor) -> Tensor:
-    """Noise of the gradient's shape and size."""
-    generator = torch.Generator().manual_seed(11)
+    """Noise of the gradient's shape and size, another one in each call."""
     dtype = torch.complex128 if gradient.is_complex() else torch.float64
-    numbers = torch.randn(gradient.shape, generator=generator, dtype=dtype)
+    numbers = torch.randn(gradient.shape, generator=_generator, dtype=dtype)
     size = float(torch.linalg.vector_norm(gradient.detach().to(dtype))) / max(1, gradient.numel()) ** 0.5
     return (numbers * (size if size > 0 else 1.0)).to(device=gradient.device, dtype=gradient.dtype)
 

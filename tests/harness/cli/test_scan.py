@@ -98,6 +98,14 @@ class TestNet:
         net(torch.ones(3, 2, dtype=torch.float64)).sum().backward()  # weak
         assert (net.weight.grad > 0).all()
 
+def test_two_ways_agree():
+    found = []
+    for way in (torch.sin, lambda t: t.sin()):
+        k = parameter(1.0, 2.0)
+        way(k).sum().backward()
+        found.append(k.grad)
+    assert torch.equal(*found)
+
 def test_skips_itself_when_wrong():
     s = parameter(1.0, 2.0)
     s.sum().backward()  # vacuous
