@@ -9,8 +9,10 @@ from torch import Tensor
 
 from gradbragg.constants import THOMSON_CROSS_SECTION_M2
 from gradbragg.kernels.rotation import axis_rotation, unit
+from gradbragg.models.batch import check_single
 from gradbragg.models.config import BeamConfig
 from gradbragg.models.conventions import CONVENTIONS, Convention
+from gradbragg.models.transforms import read_value
 from gradbragg.rules import PHYSICAL, Rules
 from gradbragg.units import MILLIRADIAN, MM, Scalar, TensorKind
 
@@ -62,6 +64,7 @@ class Beam:
             frame: Gives the directions that the configuration leaves open; None: mosflm's.
         """
         config = self.config
+        check_single(config)
         frame = frame if frame is not None else CONVENTIONS["mosflm"]
         beam = unit(kind.vector(config.direction if config.direction is not None else frame.beam))
         axis = config.polarization_axis
@@ -113,13 +116,20 @@ class Beam:
             (config.hdiv_range_mrad, config.hdiv_step_mrad, config.hdiv_steps),
             (config.vdiv_range_mrad, config.vdiv_step_mrad, config.vdiv_steps),
         ):
-            spacing = (
-                1.0 / (steps - 1) if step is None else float(kind.scalar(step).detach() / kind.scalar(full).detach())
-            )
+            if step is None:
+                spacing = 1.0 / (steps - 1)
+            elif _plain(kind.scalar(full)) == 0:
+                return None  # nothing is round about a range of 0
+            else:
+                spacing = _plain(kind.scalar(step)) / _plain(kind.scalar(full))
             place = torch.arange(steps, dtype=torch.float64, device=kind.device) * spacing - 0.5
             pieces.append(place.square() - (spacing**2 / 4.0 if steps % 2 == 0 else 0.0))
         e = pieces[0][:, None] + pieces[1]
         return (4.0 * e <= _ROUND_LIMIT).reshape(-1).nonzero()[:, 0]
+
+
+def _plain(value: Tensor) -> float:
+    return read_value(value, "set BeamConfig.round_divergence to False or leave the divergence steps open")
 
 
 def _offsets(full: Scalar, step: Scalar | None, steps: int, kind: TensorKind) -> Tensor:

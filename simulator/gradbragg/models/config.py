@@ -17,12 +17,14 @@ from gradbragg.errors import ConfigError
 from gradbragg.models.checks import (
     check_angles_close,
     check_directions,
+    check_finite,
     check_not_negative,
-    check_numbers,
     check_positive,
     check_product,
+    numbers_in,
 )
 from gradbragg.models.conventions import CONVENTIONS, Pivot
+from gradbragg.models.shapes import check_kinds
 from gradbragg.units import Scalar, Vector
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 Shape = Literal["square", "round", "gauss", "tophat"]
 OptionalPair = tuple[Scalar | None, Scalar | None] | Tensor
+
+_CELL = ("cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma")
 
 MAX_PIXELS = 2**28
 """More pixels than any detector has: a guard against a slip of the finger."""
@@ -99,21 +103,39 @@ class CrystalConfig:
     water_um: Scalar = 0.0
 
     def __post_init__(self) -> None:
-        check_numbers(self)
-        check_positive(self, "cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma", "n_cells")
+        check_kinds(self)
         check_positive(self, "phi_steps", "mosaic_domains")
         check_product(self, "phi_steps", "mosaic_domains")
         check_not_negative(self, "fudge", "tophat_softness", "mosaic_spread_deg", "water_um")
-        check_directions(self, "spindle_axis")
         if self.shape not in ("square", "round", "gauss", "tophat"):
             raise ConfigError(f"shape is {self.shape!r}; one of square, round, gauss, tophat is needed")
-        cell = (self.cell_a, self.cell_b, self.cell_c, self.cell_alpha, self.cell_beta, self.cell_gamma)
-        missing = sum(value is None for value in cell)
+        missing = sum(value is None for value in self.cell)
         if missing not in (0, 6) or (missing == 6 and self.reciprocal_matrix is None):
             raise ConfigError("the cell is incomplete; give all six parameters, or none and a reciprocal_matrix")
-        angles = (self.cell_alpha, self.cell_beta, self.cell_gamma)
-        if all(isinstance(angle, (int, float)) for angle in angles):
-            check_angles_close(*(float(angle) for angle in angles))  # type: ignore[arg-type]
+        self.check_values()
+
+    @property
+    def cell(self) -> tuple[Scalar | None, ...]:
+        """a, b, c, alpha, beta, gamma."""
+        return self.cell_a, self.cell_b, self.cell_c, self.cell_alpha, self.cell_beta, self.cell_gamma
+
+    def check_values(self, tensors: bool = False) -> None:
+        """Refuse values of which no image can be made.
+
+        Args:
+            tensors: Look into tensors too; they then describe one crystal, not a batch.
+
+        Raises:
+            ConfigError: A value is not finite, or impossible.
+        """
+        check_finite(self, tensors)
+        check_positive(self, *_CELL, "n_cells", tensors=tensors)
+        check_directions(self, "spindle_axis", tensors=tensors)
+        angles = [next(numbers_in(angle, tensors), None) for angle in self.cell[3:]]
+        if None not in angles:
+            check_angles_close(*angles)  # type: ignore[arg-type]
+        if tensors and self.reflections is not None:
+            self.reflections.check_values()
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,11 +191,41 @@ class BeamConfig:
     source_wavelengths_angstrom: Tensor | None = None
 
     def __post_init__(self) -> None:
-        check_numbers(self)
-        check_positive(self, "wavelength_angstrom", "hdiv_steps", "vdiv_steps", "dispersion_steps")
+        check_kinds(self)
+        check_positive(self, "hdiv_steps", "vdiv_steps", "dispersion_steps")
         check_product(self, "hdiv_steps", "vdiv_steps", "dispersion_steps")
         check_not_negative(self, "fluence", "flux", "hdiv_range_mrad", "vdiv_range_mrad", "dispersion")
-        check_directions(self, "direction", "polarization_axis")
+        self._check_sources()
+        self.check_values()
+
+    def check_values(self, tensors: bool = False) -> None:
+        """Refuse values of which no image can be made.
+
+        Args:
+            tensors: Look into tensors too; they then describe one beam, not a batch.
+
+        Raises:
+            ConfigError: A value is not finite, or impossible.
+        """
+        check_finite(self, tensors)
+        check_positive(self, "wavelength_angstrom", "source_wavelengths_angstrom", tensors=tensors)
+        check_directions(self, "direction", "polarization_axis", tensors=tensors)
+        if self.flux is not None:
+            check_positive(self, "beamsize_mm", tensors=tensors)
+        if tensors and self.source_weights is not None and not float(self.source_weights.detach().sum()) > 0:
+            raise ConfigError("source_weights add up to 0 or less; a sum above 0 is needed")
+
+    def _check_sources(self) -> None:
+        """Refuse lists of sources that do not go together."""
+        listed = self.source_positions
+        for name in ("source_weights", "source_wavelengths_angstrom"):
+            values = getattr(self, name)
+            if values is None:
+                continue
+            if listed is None:
+                raise ConfigError(f"{name} needs source_positions")
+            if values.shape[-1] != listed.shape[-2]:
+                raise ConfigError(f"{name} has {values.shape[-1]} entries for {listed.shape[-2]} source_positions")
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,10 +283,9 @@ class DetectorConfig:
     mask: Tensor | None = None
 
     def __post_init__(self) -> None:
-        check_numbers(self)
-        check_positive(self, "n_fast", "n_slow", "pixel_size_mm", "thickness_steps", "attenuation_um")
+        check_kinds(self)
+        check_positive(self, "n_fast", "n_slow", "thickness_steps")
         check_not_negative(self, "thickness_um")
-        check_directions(self, "fast_axis", "slow_axis", "twotheta_axis")
         if self.thickness_steps is not None:
             check_product(self, "thickness_steps")
         if self.n_fast * self.n_slow > MAX_PIXELS:
@@ -243,5 +294,21 @@ class DetectorConfig:
             raise ConfigError(f"convention is {self.convention!r}; one of {', '.join(CONVENTIONS)} is needed")
         if self.pivot not in (None, "beam", "sample"):
             raise ConfigError(f"pivot is {self.pivot!r}; beam or sample is needed")
+        if self.mask is not None and not isinstance(self.mask, Tensor):
+            raise ConfigError(f"the mask is a {type(self.mask).__name__}; a tensor is needed")
         if self.mask is not None and tuple(self.mask.shape) != (self.n_slow, self.n_fast):
             raise ConfigError(f"the mask is {tuple(self.mask.shape)}, the detector {(self.n_slow, self.n_fast)}")
+        self.check_values()
+
+    def check_values(self, tensors: bool = False) -> None:
+        """Refuse values of which no image can be made.
+
+        Args:
+            tensors: Look into tensors too; they then describe one detector, not a batch.
+
+        Raises:
+            ConfigError: A value is not finite, or impossible.
+        """
+        check_finite(self, tensors)
+        check_positive(self, "pixel_size_mm", "attenuation_um", tensors=tensors)
+        check_directions(self, "fast_axis", "slow_axis", "twotheta_axis", tensors=tensors)

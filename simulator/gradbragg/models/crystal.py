@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -15,9 +16,11 @@ from gradbragg.kernels.cell import (
     stretched_real_vectors,
 )
 from gradbragg.kernels.rotation import axis_rotation, fixed_axes_rotation, unit
+from gradbragg.models.batch import batch_entries, batch_shape
 from gradbragg.models.config import CrystalConfig
 from gradbragg.models.conventions import CONVENTIONS
 from gradbragg.models.random_stream import UniformStream, draw_turn
+from gradbragg.models.transforms import readable
 from gradbragg.rules import PHYSICAL, Rules
 from gradbragg.units import ANGSTROM, DEGREE, MM_IN_METRE, TensorKind, Vector
 
@@ -45,7 +48,13 @@ class CrystalState:
     @property
     def orientations(self) -> Tensor:
         """Real vectors with phi and domains in one dimension ``(phi * domains, 3, 3)``, domains quickest."""
-        return self.real.flatten(0, 1)
+        return self.real.flatten(-4, -3)
+
+    @classmethod
+    def batched(cls, states: Sequence[CrystalState], batch: tuple[int, ...]) -> CrystalState:
+        """The states of a batch as one, each tensor with the batch's dimensions first."""
+        each = {field.name: [getattr(state, field.name) for state in states] for field in fields(cls)}
+        return cls(**{name: torch.stack(v).reshape(*batch, *v[0].shape) for name, v in each.items()})
 
 
 class Crystal:
@@ -66,12 +75,18 @@ class Crystal:
     ) -> CrystalState:
         """Real and reciprocal vectors in every orientation, from the values of the moment.
 
+        Of a batch of crystals every tensor has the batch's dimensions first.
+
         Args:
             kind: Dtype and device; None: double precision on the CPU.
             rules: Physics or reference program.
             spindle_axis: Phi axis when the configuration leaves it open; None: that of mosflm.
         """
         kind = kind if kind is not None else TensorKind()
+        batch = batch_shape(self.config)
+        if batch:
+            each = [Crystal(config) for (config,) in batch_entries(batch, [self.config])]
+            return CrystalState.batched([one.build_state(kind, rules, spindle_axis) for one in each], batch)
         unrotated = self.real_vectors(kind, rules)
         phi = self.phi_rotations(kind, rules, spindle_axis)
         domains = self.domain_rotations(kind, rules)
@@ -186,14 +201,16 @@ class Crystal:
         return axis_rotation(axes, angles)
 
     def has_structure_factors(self) -> bool:
-        """Whether any reflection can have a structure factor other than 0."""
+        """Whether any reflection can have a structure factor other than 0; True where ``vmap`` hides the values."""
         config = self.config
-        listed = config.reflections
-        if listed is not None and bool((listed.F_hkl.detach() != 0).any()):
+        if config.reflections is not None and _not_all_zero(config.reflections.F_hkl):
             return True
-        if isinstance(config.default_F, Tensor):
-            return bool((config.default_F.detach() != 0).any())
-        return config.default_F != 0
+        return _not_all_zero(config.default_F) if isinstance(config.default_F, Tensor) else config.default_F != 0
+
+
+def _not_all_zero(values: Tensor) -> bool:
+    """Whether one of the values is not 0; True where ``vmap`` hides them."""
+    return readable(values.detach().abs().max()) != 0.0
 
 
 def _rounded(value: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gradbragg.constants import SMALLEST_RATIO
 from gradbragg.kernels.rotation import axis_rotation, fixed_axes_rotation, unit
+from gradbragg.models.batch import check_single
 from gradbragg.models.beam_center import detector_points
 from gradbragg.models.config import DetectorConfig
 from gradbragg.models.conventions import CONVENTIONS, Convention
@@ -88,6 +89,7 @@ class Detector:
         """
         kind = kind if kind is not None else TensorKind()
         config, frame = self.config, self.convention
+        check_single(config)
         beam = unit(kind.vector(beam_direction if beam_direction is not None else frame.beam))
         axes = self._unrotated_axes(kind, rules)
         R = fixed_axes_rotation(kind.vector(config.rotation_deg) * DEGREE)

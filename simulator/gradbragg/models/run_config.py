@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from gradbragg.errors import ConfigError
-from gradbragg.models.checks import check_not_negative, check_numbers, check_positive
+from gradbragg.models.checks import check_finite, check_not_negative, check_positive
+from gradbragg.models.shapes import check_kinds
 from gradbragg.rules import PHYSICAL, REFERENCE, Rules
 from gradbragg.units import TensorKind
 
@@ -63,9 +64,15 @@ class RunConfig:
     block_steps: int = 2**17
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        check_kinds(self)
+        check_finite(self)
         if self.dtype not in (torch.float32, torch.float64):
             raise ConfigError(f"dtype is {self.dtype}; torch.float32 or torch.float64 is needed")
+        try:
+            torch.empty(0, device=self.device)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            text = f"device is {self.device!r}, which cannot be used here: {str(error).splitlines()[0]}"
+            raise ConfigError(text) from error
         if self.precision not in ("mixed", "single"):
             raise ConfigError(f"precision is {self.precision!r}; mixed or single is needed")
         if self.oversample is not None:

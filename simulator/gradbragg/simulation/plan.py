@@ -11,14 +11,14 @@ from torch import Tensor
 
 from gradbragg.errors import ConfigError
 from gradbragg.models.run_config import MAX_OVERSAMPLE
-from gradbragg.simulation.transforms import function_transform_active
-from gradbragg.units import TensorKind, plain_number
+from gradbragg.models.transforms import read_value
 
 if TYPE_CHECKING:
     from gradbragg.models.beam import Sources
     from gradbragg.models.crystal import CrystalState
     from gradbragg.models.detector import DetectorGeometry, SensorLayers
     from gradbragg.models.run_config import RunConfig
+    from gradbragg.units import TensorKind
 
 _SAMPLES_A_FRINGE = 3.0
 """Subpixels for each fringe of the whole crystal's interference."""
@@ -84,13 +84,17 @@ def recommended_oversample(crystal: CrystalState, geometry: DetectorGeometry, wa
         ConfigError: So many are needed that no computer could work through them.
     """
     edges = torch.linalg.vector_norm(crystal.unrotated.detach(), dim=-1) * crystal.cells.detach()
-    pixel, distance = plain_number(geometry.pixel_size), plain_number(geometry.distance)
-    fringe = plain_number(wavelength) * distance / plain_number(edges.max())
+    pixel, distance = _number(geometry.pixel_size), _number(geometry.distance)
+    fringe = _number(wavelength) * distance / _number(edges.max())
     wanted = math.ceil(_SAMPLES_A_FRINGE * pixel / fringe) if fringe != 0 and math.isfinite(fringe) else 1
     if wanted > MAX_OVERSAMPLE:
         text = f"{wanted:.3g} subpixels would be needed along each edge, more than {MAX_OVERSAMPLE}"
         raise ConfigError(f"{text}; check crystal size, pixel, wavelength and distance, or set the oversampling")
     return max(wanted, 1)
+
+
+def _number(value: Tensor) -> float:
+    return read_value(value, "set RunConfig.oversample")
 
 
 def chosen_oversample(run: RunConfig, crystal: CrystalState, geometry: DetectorGeometry, wavelength: Tensor) -> int:
@@ -101,6 +105,4 @@ def chosen_oversample(run: RunConfig, crystal: CrystalState, geometry: DetectorG
     """
     if run.oversample is not None:
         return run.oversample
-    if function_transform_active():
-        raise ConfigError("under torch.func set RunConfig.oversample: the automatic count would depend on the input")
     return recommended_oversample(crystal, geometry, wavelength)

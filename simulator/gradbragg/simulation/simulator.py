@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,11 +11,15 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from gradbragg.errors import BlankImageWarning
+from gradbragg.errors import BlankImageWarning, ConfigError
 from gradbragg.kernels.background import water_intensity
 from gradbragg.kernels.solid_angle import solid_angle
-from gradbragg.models.detector import pixel_positions
+from gradbragg.models.batch import batch_entries, batch_shape
+from gradbragg.models.beam import Beam
+from gradbragg.models.crystal import Crystal
+from gradbragg.models.detector import Detector, pixel_positions
 from gradbragg.models.run_config import RunConfig
+from gradbragg.models.transforms import function_transform_active
 from gradbragg.simulation.accumulate import Scene, Switches, physical_pixels, reference_pixels
 from gradbragg.simulation.connection import connected
 from gradbragg.simulation.interpolation_limit import first_miss
@@ -22,17 +27,15 @@ from gradbragg.simulation.lattice import LatticeModel
 from gradbragg.simulation.plan import chosen_oversample, sampling_plan
 from gradbragg.simulation.rays import RayOptics
 from gradbragg.simulation.structure import structure_factors
-from gradbragg.simulation.transforms import function_transform_active
 from gradbragg.units import MICROMETRE, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gradbragg.models.beam import Beam
-    from gradbragg.models.crystal import Crystal, CrystalState
-    from gradbragg.models.detector import Detector
+    from gradbragg.models.config import BeamConfig, CrystalConfig, DetectorConfig
+    from gradbragg.models.crystal import CrystalState
 
-_BLANK = "the crystal has no structure factor (default_F is 0 and no reflections are given): the image is blank"
+BLANK = "the crystal has no structure factor (default_F is 0 and no reflections are given): the image is blank"
 
 
 class Simulator:
@@ -54,31 +57,54 @@ class Simulator:
     def run(self, progress: Callable[[int, int], None] | None = None) -> Tensor:
         """The expected photons in every pixel.
 
-        Everything is worked out from the values of the moment; nothing is kept between calls.
+        Everything is worked out from the values of the moment; nothing is kept between calls. Where fields
+        hold batches, their experiments are simulated one after the other.
 
         Args:
             progress: Called with the pixels that are done and those in all, now and then.
 
         Returns:
-            Image ``(slow, fast)`` in the dtype of the run. Pixels outside the region of interest or under
-            the mask are 0.
+            Image ``(slow, fast)`` in the dtype of the run, after the dimensions of the batch if there is one.
+            Pixels outside the region of interest or under the mask are 0.
+
+        Raises:
+            ConfigError: A value in a tensor is impossible (not looked at under ``torch.func``).
 
         Warns:
             BlankImageWarning: The crystal has no structure factor. The image is 0 and still connected to
                 its inputs: their gradients are 0.
         """
-        if not function_transform_active() and not self.crystal.has_structure_factors():
-            warnings.warn(_BLANK, BlankImageWarning, stacklevel=2)
-        config = self.detector.config
+        batch = batch_shape(*self._configs)
+        if not batch:
+            return self._image(progress)
+        size = math.prod(batch)
+        images = []
+        for number, (crystal, detector, beam, run) in enumerate(batch_entries(batch, self._configs)):
+            one = Simulator(Crystal(crystal), Detector(detector), Beam(beam), run)
+            images.append(one._image(_part_of(progress, number, size)))
+        if not images:
+            raise ConfigError(f"the batch {batch} is empty")
+        return torch.stack(images).reshape(*batch, *images[0].shape)
+
+    @property
+    def _configs(self) -> tuple[CrystalConfig, DetectorConfig, BeamConfig, RunConfig]:
+        return self.crystal.config, self.detector.config, self.beam.config, self.run_config
+
+    def _image(self, progress: Callable[[int, int], None] | None) -> Tensor:
+        """The image of a single experiment."""
+        crystal, config, beam, _ = self._configs
+        if not function_transform_active():
+            for checked in (crystal, config, beam):
+                checked.check_values(tensors=True)
+        if not self.crystal.has_structure_factors():
+            warnings.warn(BLANK, BlankImageWarning, stacklevel=3)
         pixels = self.rendered_pixels()
         values = self._values(pixels, progress)
         if pixels.shape[0] != config.n_fast * config.n_slow:
             blank = torch.zeros(config.n_fast * config.n_slow, dtype=values.dtype, device=values.device)
             values = blank.index_copy(0, pixels, values)
         image = values.reshape(config.n_slow, config.n_fast)
-        if not torch.is_grad_enabled():
-            return image
-        return connected(image, (self.crystal.config, config, self.beam.config, self.run_config))
+        return connected(image, self._configs) if torch.is_grad_enabled() else image
 
     def rendered_pixels(self) -> Tensor:
         """Indices ``slow * n_fast + fast`` of the pixels inside the region of interest and the mask."""
@@ -188,6 +214,13 @@ class Simulator:
             else:
                 pieces.append(compute(scene, block))
         return torch.cat(pieces)
+
+
+def _part_of(progress: Callable[[int, int], None] | None, number: int, size: int) -> Callable[[int, int], None] | None:
+    """The progress of one image of a batch, told as that of the whole."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(number * total + done, size * total)
 
 
 def _unless_zero(value: Scalar, promote: Callable[[Scalar], Tensor]) -> Tensor | None:

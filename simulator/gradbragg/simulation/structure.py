@@ -10,10 +10,14 @@ from torch import Tensor
 
 from gradbragg.kernels.grating import nearest_index
 from gradbragg.kernels.structure_factor import table_entries, tricubic_entries
+from gradbragg.models.transforms import read_value
 
 if TYPE_CHECKING:
     from gradbragg.models.config import CrystalConfig
     from gradbragg.units import TensorKind
+
+_FEW_CELLS = 2
+"""So few cells in a row leave spots so wide that the structure factor changes within one."""
 
 Indices = tuple[Tensor, Tensor, Tensor]
 
@@ -85,6 +89,6 @@ def structure_factors(config: CrystalConfig, cells: Tensor, kind: TensorKind) ->
         return StructureFactors(default_F)
     wanted = config.interpolate
     if wanted is None:
-        wanted = bool((cells.detach() <= 2).any())
+        wanted = read_value(cells.detach().min(), "set CrystalConfig.interpolate") <= _FEW_CELLS
     table, origin = listed.padded(default_F)
     return StructureFactors(default_F, table, origin, listed.origin, listed.upper, wanted)

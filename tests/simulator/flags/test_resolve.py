@@ -140,7 +140,7 @@ BAD = {
     "a pixel of no size": (BASE + "-pixel 0", "-pixel needs a size above 0"),
     "no subpixels": (BASE + "-oversample 0", "-oversample needs 1 or more"),
     "an unknown dtype": (BASE + "--dtype float16", "--dtype needs one of float32, float64"),
-    "an unknown device": (BASE + "--device abacus", "--device 'abacus' cannot be used"),
+    "an unknown device": (BASE + "--device abacus", "device is 'abacus', which cannot be used here"),
     "an unknown pivot": (BASE + "-pivot detector", "-pivot needs the word sample or beam"),
     "an empty region": (BASE + "-roi 9 3 0 5", "holds no pixel"),
     "a sensor that stops nothing": (BASE + "-detector_abs inf -detector_thick 100", "finite -detector_abs"),

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import gradbragg as gb
+from gradbragg.simulation.connection import connected
 from tests.support.simulator.agreement import INPUTS, measure, moved
 from tests.support.simulator.images import BEAM, CRYSTAL, DETECTOR, RUN, TRICLINIC, changed, configs, simulate
 
@@ -70,9 +71,17 @@ def test_a_field_that_moves_nothing_has_a_gradient_of_0_and_not_none(tested):
 )
 def test_what_is_overridden_has_a_gradient_of_exactly_0(field, which):
     parts = configs(TRICLINIC + OVERRIDING)
-    x = torch.tensor(float("inf"), dtype=torch.float64, requires_grad=True)
+    x = torch.tensor(1e300, dtype=torch.float64, requires_grad=True)
     (gradient,) = torch.autograd.grad(simulate(changed(parts, which, **{field: x})).sum(), x)
     assert gradient.item() == 0.0
+
+
+def test_a_connection_adds_nothing_whatever_the_tensor_holds():
+    x = torch.tensor(torch.inf, requires_grad=True)
+    image = torch.ones(2, 2)
+    joined = connected(image, [(x,)])
+    assert torch.equal(joined.detach(), image)
+    assert torch.autograd.grad(joined.sum(), x)[0].item() == 0.0
 
 
 def test_a_resolution_limit_is_connected_too():

@@ -139,6 +139,53 @@ def test_an_automatic_count_under_vmap_is_refused_with_the_remedy():
         torch.func.vmap(lambda a: simulate(changed(parts, CRYSTAL, cell_a=a)))(torch.stack((A, A + 1)))
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # torch's own import
+def test_an_automatic_count_is_chosen_under_every_other_transform():
+    parts = changed(PARTS, RUN, oversample=None, roi=gb.Roi(3, 4, 4, 5))
+
+    def total(a):
+        return simulate(changed(parts, CRYSTAL, cell_a=a)).sum()
+
+    x = A.clone().requires_grad_()
+    (want,) = torch.autograd.grad(total(x), x)
+    one = torch.ones_like(A)
+    for found in (
+        torch.func.grad(total)(A),
+        torch.func.jvp(total, (A,), (one,))[1],
+        torch.func.jacrev(total)(A),
+        torch.func.jacfwd(total)(A),
+    ):
+        assert found.item() == pytest.approx(want.item(), rel=1e-9)
+
+
+def test_other_automatic_choices_under_vmap_are_refused_with_the_remedy():
+    table = gb.ReflectionTable(torch.ones(5, 5, 5, dtype=torch.float64), (-2, -2, -2))
+    listed = changed(PARTS, CRYSTAL, reflections=table)
+    cells = torch.tensor([[3.0, 3.0, 3.0], [4.0, 4.0, 4.0]], dtype=torch.float64)
+    with pytest.raises(gb.ConfigError, match=r"under vmap set CrystalConfig\.interpolate"):
+        torch.func.vmap(lambda n: simulate(changed(listed, CRYSTAL, n_cells=n)))(cells)
+    round_beam = changed(PARTS, BEAM, hdiv_range_mrad=1.0, hdiv_steps=3, vdiv_range_mrad=1.0, vdiv_steps=3)
+    with pytest.raises(gb.ConfigError, match=r"BeamConfig\.round_divergence"):
+        torch.func.vmap(lambda x: simulate(changed(round_beam, BEAM, hdiv_step_mrad=x)))(cells[:, 0])
+
+
+def test_a_range_of_0_with_steps_keeps_every_direction():
+    def beam(**changes):
+        settings = {"hdiv_steps": 3, "hdiv_step_mrad": 0.5, "vdiv_range_mrad": 1.0, "vdiv_steps": 3}
+        return simulate(changed(PARTS, BEAM, **settings, **changes))
+
+    assert torch.equal(beam(), beam(round_divergence=False))
+
+
+def test_a_crystal_without_structure_factors_warns_under_transforms_too():
+    parts = changed(PARTS, CRYSTAL, default_F=0.0)
+    for transformed in (torch.func.grad, torch.func.vmap):
+        with pytest.warns(gb.BlankImageWarning):
+            transformed(lambda a: simulate(changed(parts, CRYSTAL, cell_a=a)).sum())(
+                A if transformed is torch.func.grad else torch.stack([A, A])
+            )
+
+
 def test_a_change_in_place_is_seen_by_the_next_run_and_no_graph_is_used_twice():
     distance = torch.tensor(90.0, dtype=torch.float64, requires_grad=True)
     crystal, detector, beam, run = PARTS

@@ -64,7 +64,7 @@ def table(interpolate: bool) -> Input:
         value=tuple(F.reshape(-1).tolist()),
         fixed=(("interpolate", interpolate),),
         label=f"reflections.F_hkl, {'tricubic' if interpolate else 'nearest'}",
-        wrap=lambda x: gb.ReflectionTable(x.reshape(F.shape), (-12, -13, -14)),
+        wrap=lambda x: gb.ReflectionTable(x.unflatten(-1, F.shape), (-12, -13, -14)),
     )
 
 
