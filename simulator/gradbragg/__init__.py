@@ -25,6 +25,7 @@ from gradbragg.io.cif import read_cif
 from gradbragg.io.fdump import read_fdump, write_fdump
 from gradbragg.io.hkl_text import read_hkl
 from gradbragg.io.mtz import read_mtz
+from gradbragg.io.nexus import write_nexus
 from gradbragg.models.beam import Beam
 from gradbragg.models.config import BeamConfig, CrystalConfig, DetectorConfig
 from gradbragg.models.crystal import Crystal, CrystalState
@@ -65,4 +66,5 @@ __all__ = [
     "read_mtz",
     "structure_factors_of_model",
     "write_fdump",
+    "write_nexus",
 ]

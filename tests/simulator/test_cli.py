@@ -1,5 +1,6 @@
 """The command, from its line to its files."""
 
+import json
 import re
 import subprocess
 import sys
@@ -14,6 +15,9 @@ from PIL import Image
 from gradbragg.cli import main
 from gradbragg.flags.table import FLAGS
 from gradbragg.simulation.simulator import Simulator
+
+fabio = pytest.importorskip("fabio")
+h5py = pytest.importorskip("h5py")
 
 SMALL = ["-cell", "100", "-default_F", "100", "-N", "5", "-detpixels", "16", "-oversample", "1"]
 
@@ -101,7 +105,7 @@ def test_many_runs_in_one_process_are_independent():
         ([*SMALL, "-hkl", "nowhere.hkl"], 1, "nowhere.hkl: cannot be read"),
         (["--compat", *SMALL, "-hkl", "nowhere.hkl"], 9, "nowhere.hkl: cannot be read"),
         ([*SMALL, "-floatfile", "no/such/folder.bin"], 1, "cannot be written"),
-        ([*SMALL, "-pix0_vector", "1", "2", "3"], 2, "-pix0_vector is not supported"),
+        ([*SMALL, "-pix0_vector", "0", "0", "0"], 2, "pix0_mm is 0 0 0"),
         ([*SMALL, "-intfile", "a", "-noisefile", "a"], 2, "-intfile and -noisefile both name a"),
         ([*SMALL, "-printout_pixel", "16", "0"], 2, "-printout_pixel 16 0 is not on a detector of 16 x 16"),
         ([*SMALL, "-fluence", "1e300", "-N", "100000"], 1, "are not finite"),
@@ -116,6 +120,35 @@ def test_an_error_is_one_line_and_a_code(argv, code, message, capsys):
     assert re.search(message, err)
     assert err.startswith("gradbragg: error: ")
     assert err.count("\n") == 1
+
+
+def test_an_image_without_structure_factors_says_so_in_its_metadata(capsys):
+    """A list can hold nothing but zeros."""
+    Path("zeros.hkl").write_text("0 0 0 0\n1 0 0 0\n")
+    line = "-cell 100 -N 3 -detpixels 4 -hkl zeros.hkl -intfile a.img -noisefile n.img --nexus a.nxs --json a.json"
+    assert main(line.split()) == 0
+    note = "the crystal has no structure factor other than 0"
+    assert f"gradbragg: warning: {note}" in capsys.readouterr().err
+    for name in ("a.img", "n.img"):
+        with fabio.open(name) as image:
+            assert image.header["COMMENT"].startswith(note)
+    with h5py.File("a.nxs") as file:
+        assert file["/entry/data/data"].attrs["comment"].startswith(note)
+    assert json.loads(Path("a.json").read_text())["warnings"][0].startswith(note)
+    for name in ("a.img", "a.nxs"):
+        assert main(["view", name]) == 0
+        assert note in Path(f"{name}.html").read_text()
+
+
+def test_an_image_with_structure_factors_has_no_such_note():
+    assert main([*SMALL, "-intfile", "a.img", "--nexus", "a.nxs", "--json", "a.json"]) == 0
+    with fabio.open("a.img") as image:
+        assert "COMMENT" not in image.header
+    with h5py.File("a.nxs") as file:
+        assert "comment" not in file["/entry/data/data"].attrs
+    assert json.loads(Path("a.json").read_text())["warnings"] == []
+    assert main(["view", "a.img"]) == 0
+    assert 'class="remark"' not in Path("a.img.html").read_text()
 
 
 def test_a_lack_of_memory_is_an_error_of_one_line(monkeypatch, capsys):

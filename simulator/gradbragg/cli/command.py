@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 import warnings
+from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -53,15 +54,20 @@ def main(argv: Sequence[str]) -> int:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            finished = _simulate(argv)
+            finished = replace(_simulate(argv), warnings=_texts(caught))
             written = write_outputs(finished)
         except GradBraggError as error:
             return _report(error, argv)
         finally:
-            for text in dict.fromkeys(str(one.message) for one in caught):
+            for text in _texts(caught):
                 sys.stderr.write(f"gradbragg: warning: {text}\n")
     _print(finished, written)
     return 0
+
+
+def _texts(caught: Sequence[warnings.WarningMessage]) -> tuple[str, ...]:
+    """What was warned of, each once."""
+    return tuple(dict.fromkeys(str(one.message) for one in caught))
 
 
 def entry() -> None:

@@ -22,9 +22,11 @@ class Finished:
         simulator: What made the image.
         image: Expected photons ``(slow, fast)``.
         statistics: Of the image.
+        warnings: What the run warned of.
     """
 
     resolved: Resolved
     simulator: Simulator
     image: Tensor
     statistics: ImageStatistics
+    warnings: tuple[str, ...] = ()

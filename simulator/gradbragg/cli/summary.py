@@ -69,6 +69,7 @@ def json_summary(finished: Finished) -> str:
         "summary_version": SUMMARY_VERSION,
         "program": {"gradbragg": metadata.version("gradtriage"), "torch": torch.__version__},
         "settings": settings,
+        "warnings": finished.warnings,
         "outputs": dataclasses.asdict(finished.resolved.outputs),
         "resolved": _resolved(finished),
         "statistics": dataclasses.asdict(finished.statistics),

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from gradbragg.models.conventions import Pivot
 
 Kind = Literal["switch", "number", "count", "file", "word", "cell", "misset"]
-Status = Literal["active", "inert", "later"]
+Status = Literal["active", "inert"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Flag:
         starts: Other names of which the beginning is enough.
         exact: The reference program wants the whole token, not a part of it.
         pivot: The pivot that the flag asks for in the custom convention.
-        status: ``active``; ``inert`` (accepted, never had an effect); ``later`` (not available).
+        status: ``active``; ``inert`` (accepted, never had an effect).
         default: What holds without the flag.
     """
 

@@ -11,6 +11,7 @@ from gradbragg.io.smv import read_mask
 from gradbragg.models.config import MAX_PIXELS, DetectorConfig
 from gradbragg.models.conventions import CONVENTIONS
 from gradbragg.models.run_config import Roi
+from gradbragg.units import MM_IN_METRE
 
 if TYPE_CHECKING:
     from gradbragg.flags.settings import Settings
@@ -26,6 +27,7 @@ _VECTORS = (
     "-spindle_axis",
     "-twotheta_axis",
     "-pix0_vector",
+    "-pix0_vector_mm",
 )
 _Pair = tuple[float | None, float | None]
 
@@ -67,6 +69,7 @@ def detector_config(settings: Settings) -> DetectorConfig:
         beam_center_mm=_beam_center(settings, name, n_slow * pixel),
         near_point_mm=_pair(settings.number("-Xclose"), settings.number("-Yclose")) if custom else None,
         origin_pixels=_pair(_flag_or_header(settings, "-ORGX", "ORGX"), _flag_or_header(settings, "-ORGY", "ORGY")),
+        pix0_mm=_corner(settings) if custom and not settings.compat else None,
         pivot=pivot,
         rotation_deg=_rotation(settings),
         twotheta_deg=_twotheta(settings),
@@ -179,6 +182,16 @@ def _pivot(settings: Settings, custom: bool) -> Pivot | None:
     if last is None or (chosen is not None and explicit is not None and explicit.position > last.position):
         return chosen
     return last.flag.pivot
+
+
+def _corner(settings: Settings) -> tuple[float, float, float] | None:
+    """Corner of the detector in mm; the reference program discards it."""
+    given = settings.last("-pix0_vector", "-pix0_vector_mm")
+    if given is None:
+        return None
+    factor = MM_IN_METRE if given.flag.name == "-pix0_vector" else 1.0
+    x, y, z = (factor * given.number(i) for i in range(3))
+    return x, y, z
 
 
 def _rotation(settings: Settings) -> tuple[float, float, float]:

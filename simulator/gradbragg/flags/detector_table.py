@@ -59,7 +59,8 @@ CONVENTION = Group(
             pivot="sample",
             default="0 1 0",
         ),
-        Flag("-pix0_vector", "Corner of the detector.", args=3, unit="m", aliases=("-pix0_vector_mm",), status="later"),
+        Flag("-pix0_vector", "Corner of the detector, instead of distance and beam centre; custom.", args=3, unit="m"),
+        Flag("-pix0_vector_mm", "The same in millimetres.", args=3, unit="mm"),
     ),
 )
 

@@ -43,8 +43,6 @@ def _entry(flag: Flag) -> str:
         text += f" Default: {flag.default}."
     if flag.aliases:
         text += f" Also {', '.join(flag.aliases)}."
-    if flag.status == "later":
-        text += " Not supported yet."
     lines = textwrap.wrap(text, 110 - _INDENT)
     gap = "\n" + " " * _INDENT if len(head) >= _INDENT - 1 else " " * (_INDENT - len(head))
     return head + gap + ("\n" + " " * _INDENT).join(lines) + "\n"

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 _SHAPES = "-square_xtal -round_xtal -gauss_xtal -tophat_spots"
 _FRAMES = "-mosflm -denzo -adxv -xds -dials"
-_VECTORS = "-fdet_vector -sdet_vector -odet_vector -beam_vector -polar_vector -spindle_axis -twotheta_axis -pix0_vector"
+_VECTORS = "-fdet_vector -sdet_vector -odet_vector -beam_vector -polar_vector -spindle_axis -twotheta_axis"
+_CORNERS = "-pix0_vector -pix0_vector_mm"
 
 ORIGINS: dict[str, dict[str, str]] = {
     "crystal": {
@@ -52,7 +53,7 @@ ORIGINS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("source_positions", "source_weights", "source_wavelengths_angstrom"), "-sourcefile"),
     },
     "detector": {
-        "convention": f"{_FRAMES} {_VECTORS}",
+        "convention": f"{_FRAMES} {_VECTORS} {_CORNERS}",
         "n_fast": "-detpixels -detpixels_f -detsize -detsize_f SIZE1 DETECTOR_DIMENSIONS",
         "n_slow": "-detpixels -detpixels_s -detsize -detsize_s SIZE2 DETECTOR_DIMENSIONS",
         "pixel_size_mm": "-pixel PIXEL_SIZE",
@@ -62,6 +63,7 @@ ORIGINS: dict[str, dict[str, str]] = {
         "beam_center_mm": "-Xbeam -Ybeam BEAM_CENTER_X BEAM_CENTER_Y",
         "near_point_mm": "-Xclose -Yclose",
         "origin_pixels": "-ORGX -ORGY ORGX XDS_ORGX",
+        "pix0_mm": _CORNERS,
         "pivot": "-pivot",
         "rotation_deg": "-detector_rotx -detector_roty -detector_rotz",
         "twotheta_deg": "-twotheta TWOTHETA",

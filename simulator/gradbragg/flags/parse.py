@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gradbragg.errors import FlagWarning, UnsupportedError, UsageError
+from gradbragg.errors import FlagWarning, UsageError
 from gradbragg.flags.output_table import OWN
 from gradbragg.flags.table import FLAGS, REFERENCE_FLAGS
 
@@ -52,7 +52,6 @@ def parse(argv: Sequence[str]) -> list[Given]:
 
     Raises:
         UsageError: A flag is unknown or its values are missing or wrong.
-        UnsupportedError: A flag is not available yet.
     """
     own, rest = _own_flags(list(argv))
     compat = any(given.flag.name == "--compat" for given in own)
@@ -79,8 +78,6 @@ def _check_status(flag: Flag, compat: bool) -> None:
         warnings.warn(f"{flag.name} has no effect", FlagWarning, stacklevel=4)
     elif flag.name == "-pix0_vector" and compat:
         warnings.warn("-pix0_vector makes the convention custom; its numbers have no effect", FlagWarning, stacklevel=4)
-    elif flag.status == "later":
-        raise UnsupportedError(f"{flag.name} is not supported yet")
 
 
 def _own_flags(argv: list[str]) -> tuple[list[Given], list[str]]:

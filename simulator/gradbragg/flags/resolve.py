@@ -11,6 +11,7 @@ from gradbragg.errors import UsageError
 from gradbragg.flags.beam_settings import beam_config, wavelength_angstrom
 from gradbragg.flags.crystal_settings import crystal_config
 from gradbragg.flags.detector_settings import convention, detector_config, region_of_interest
+from gradbragg.flags.no_effect import Situation, warn_of_no_effect
 from gradbragg.flags.origins import field_origins
 from gradbragg.flags.output_settings import Outputs, output_settings
 from gradbragg.flags.settings import Settings, read_settings
@@ -78,6 +79,8 @@ def resolve(argv: Sequence[str]) -> Resolved:
     structure = structure_settings(settings, detector, beam)
     crystal = crystal_config(settings, wavelength_angstrom(settings), frame == "custom", structure)
     run = run_config(settings, detector)
+    if not settings.compat:
+        warn_of_no_effect(Situation(settings, crystal, detector, beam, run))
     return Resolved((crystal, detector, beam, run), outputs, settings.origins, field_origins(settings))
 
 

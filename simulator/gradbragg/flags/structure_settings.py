@@ -74,8 +74,6 @@ def structure_settings(settings: Settings, detector: DetectorConfig, beam: BeamC
 def _from_file(settings: Settings, name: str, detector: DetectorConfig, beam: BeamConfig) -> StructureSettings:
     path = str(settings.text(name))
     column = settings.text("--column")
-    if column is not None and name not in ("--mtz", "--cif"):
-        warnings.warn(f"--column has no effect with {name}", FlagWarning, stacklevel=4)
     if name == "-hkl":
         return StructureSettings(read_hkl(path, token_stream=settings.compat))
     data: CrystalData

@@ -28,6 +28,7 @@ main { display: grid; grid-template-columns: minmax(0, 3fr) minmax(16rem, 1fr); 
 svg { width: 100%; height: auto; border: 1px solid #c9d1d9; background: white; }
 h1 { font-size: 1.25rem; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 .note { color: #57606a; margin: 0 0 1rem; }
+.remark { border-left: 4px solid #c2410c; background: #fff1e8; padding: .5rem .8rem; margin: 0 0 1rem; }
 label { display: inline-flex; gap: .4rem; align-items: center; margin-right: 1.2rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: .15rem .5rem; border-bottom: 1px solid #e1e4e8; }
@@ -35,7 +36,8 @@ th:first-child, td:first-child { text-align: left; }
 .scroll { max-height: 26rem; overflow: hidden auto; border: 1px solid #e1e4e8; background: white; }
 .scroll th { position: sticky; top: 0; background: #f0f3f6; }
 .ring { fill: none; stroke: #0b66c3; stroke-width: 1; vector-effect: non-scaling-stroke; }
-.ring-label { fill: #0b66c3; paint-order: stroke; stroke: white; }
+.ring-.remark { border-left: 4px solid #c2410c; background: #fff1e8; padding: .5rem .8rem; margin: 0 0 1rem; }
+label { fill: #0b66c3; paint-order: stroke; stroke: white; }
 .spot { fill: none; stroke: #c2410c; stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 .beam { stroke: #0b66c3; stroke-width: 1; vector-effect: non-scaling-stroke; }
 .hidden { display: none; }
@@ -87,6 +89,7 @@ def image_page(
 <title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>
 <h1>{html.escape(title)}</h1>
 <p class="note">Dark is bright; square-root scale. The {len(spots)} brightest spots are marked.</p>
+{_remark(header)}
 <main><div>
 <p><label><input type="checkbox" data-layer="rings" checked> resolution rings</label>
 <label><input type="checkbox" data-layer="spots" checked> spots</label></p>
@@ -102,6 +105,11 @@ def image_page(
 </main><script type="application/json" id="rings-data">{json.dumps([round(ring.d, 4) for ring in rings])}</script>
 <script>{_SCRIPT}</script></body></html>
 """
+
+
+def _remark(header: ImageHeader) -> str:
+    """What the image's metadata remark, if anything."""
+    return "" if header.note is None else f'<p class="remark">{html.escape(header.note)}</p>'
 
 
 def _embedded(image: np.ndarray) -> str:

@@ -71,6 +71,7 @@ def smv_geometry(header: SmvHeader) -> ImageHeader:
         wavelength=wavelength,
         spot=(fast, slow),
         near=tuple((fast, slow)[i] if org is None else (org - 0.5) * pixel for i, org in enumerate(near)),
+        note=header.word("COMMENT"),
     )
 
 
@@ -82,7 +83,13 @@ def _needed(header: SmvHeader, key: str) -> float:
 
 
 def _geometry(
-    pixel: float, distance: float, close: float, wavelength: float, spot: tuple[float, ...], near: tuple[float, ...]
+    pixel: float,
+    distance: float,
+    close: float,
+    wavelength: float,
+    spot: tuple[float, ...],
+    near: tuple[float, ...],
+    note: str | None,
 ) -> ImageHeader:
     """A header of which only what spacings depend on is known."""
     return ImageHeader(
@@ -98,6 +105,7 @@ def _geometry(
         phi_deg=0.0,
         osc_deg=0.0,
         twotheta_deg=0.0,
+        note=note,
     )
 
 
@@ -127,4 +135,5 @@ def _nexus_geometry(file: Any) -> ImageHeader:  # noqa: ANN401  h5py's
         wavelength=float(file["/entry/instrument/beam/incident_wavelength"][()]),
         spot=(number("beam_center_x") * pixel, number("beam_center_y") * pixel),
         near=(-float(place @ fast), -float(place @ slow)),
+        note=file["/entry/data/data"].attrs.get("comment"),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradbragg.errors import ConfigError
 from gradbragg.io.atomic import write_atomically
 from gradbragg.io.optional import optional_module
 from gradbragg.kernels.rotation import unit
@@ -41,10 +42,14 @@ def write_nexus(path: str | Path, image: Tensor, simulator: Simulator) -> None:
         simulator: What made it.
 
     Raises:
+        ConfigError: The image is not that of the simulator's detector, or one of a batch.
         FileError: It cannot be written.
         UnsupportedError: h5py is not installed.
     """
     h5py = optional_module("h5py", "writing NeXus")
+    config = simulator.detector.config
+    if tuple(image.shape) != (config.n_slow, config.n_fast):
+        raise ConfigError(f"the image is {tuple(image.shape)}, the detector {(config.n_slow, config.n_fast)}")
     header = image_header(simulator.crystal, simulator.detector, simulator.beam)
     geometry = simulator.detector.geometry(beam_direction=simulator.beam.config.direction)
     frame = nexus_frame(simulator, geometry)
@@ -55,7 +60,7 @@ def write_nexus(path: str | Path, image: Tensor, simulator: Simulator) -> None:
         entry = _group(file, "entry", "NXentry")
         entry.attrs["default"] = "data"
         entry["definition"] = "NXmx"
-        _add_image(entry, photons)
+        _add_image(entry, photons, header.note)
         instrument = _group(entry, "instrument", "NXinstrument")
         _add_quantity(
             _group(instrument, "beam", "NXbeam"), "incident_wavelength", header.wavelength_angstrom, "angstrom"
@@ -97,12 +102,14 @@ def _add_quantity(group: Any, name: str, value: object, unit_name: str, **attrib
         group[name].attrs[key] = attribute
 
 
-def _add_image(entry: Any, photons: np.ndarray) -> None:  # noqa: ANN401  h5py's
+def _add_image(entry: Any, photons: np.ndarray, note: str | None) -> None:  # noqa: ANN401  h5py's
     data = _group(entry, "data", "NXdata")
     data.attrs["signal"] = "data"
     tile = (1, *(min(_CHUNK, n) for n in photons.shape))
     data.create_dataset("data", data=photons[None], chunks=tile, compression="gzip", compression_opts=1)
     data["data"].attrs["long_name"] = "expected photons"
+    if note is not None:
+        data["data"].attrs["comment"] = note
 
 
 def _add_detector(

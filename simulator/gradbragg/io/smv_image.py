@@ -64,6 +64,8 @@ def smv_header(shape: tuple[int, ...], header: ImageHeader, six_digits: bool = F
         "DETECTOR_SN=000;",
         "BEAMLINE=fake;",
     ]
+    if header.note is not None and not six_digits:
+        lines.append(f"COMMENT={header.note};")
     text = "{\n" + "\n".join(lines) + "\n}\n\f"
     if len(text) > size:
         raise FileError("SMV header", f"{len(text)} bytes do not fit in {size}")

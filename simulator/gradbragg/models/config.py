@@ -243,6 +243,8 @@ class DetectorConfig:
         beam_center_mm: X and Y as the convention defines them; None: its default.
         near_point_mm: Default of the beam centre in the custom convention; None: the middle.
         origin_pixels: ORGX and ORGY of XDS, counted from 1 at a pixel's centre; None: the middle.
+        pix0_mm: Corner of pixel (0, 0) from the sample in the laboratory frame. Beats the distances and the beam
+            centre, and stays where it is when the detector is rotated. None: it follows from them.
         pivot: ``beam`` or ``sample``; None: that of the convention.
         rotation_deg: About the fixed laboratory axes x, then y, then z.
         twotheta_deg: Swing about ``twotheta_axis``, after the rotation.
@@ -268,6 +270,7 @@ class DetectorConfig:
     beam_center_mm: OptionalPair | None = None
     near_point_mm: OptionalPair | None = None
     origin_pixels: OptionalPair | None = None
+    pix0_mm: Vector | None = None
     pivot: Pivot | None = None
     rotation_deg: Vector = (0.0, 0.0, 0.0)
     twotheta_deg: Scalar = 0.0
@@ -311,4 +314,4 @@ class DetectorConfig:
         """
         check_finite(self, tensors)
         check_positive(self, "pixel_size_mm", "attenuation_um", tensors=tensors)
-        check_directions(self, "fast_axis", "slow_axis", "twotheta_axis", tensors=tensors)
+        check_directions(self, "fast_axis", "slow_axis", "twotheta_axis", "pix0_mm", tensors=tensors)

@@ -97,22 +97,29 @@ class Detector:
 
         ratio = _dot(beam, R @ axes[2])
         ratio = torch.where(ratio == 0, SMALLEST_RATIO, ratio)
-        if config.close_distance_mm is None:
-            near = (ratio * kind.scalar(config.distance_mm) * MM).abs()
-        else:
-            near = kind.scalar(config.close_distance_mm) * MM
-        points = detector_points(config, kind)
         fast, slow, normal = (swing @ (R @ axis) for axis in axes)
-        if (config.pivot or frame.pivot) == "sample":
+        if config.pix0_mm is not None:
+            pix0 = kind.vector(config.pix0_mm) * MM
+            # whatever the order of the axes, the sensor lies behind its front
+            normal = torch.where(_dot(pix0, normal) < 0, -normal, normal)
+        elif (config.pivot or frame.pivot) == "sample":
+            points, near = detector_points(config, kind), self._near_distance(ratio, kind)
             corner = -points.near_fast * axes[0] - points.near_slow * axes[1] + near * axes[2]
             pix0 = swing @ (R @ corner)
         else:
+            points, near = detector_points(config, kind), self._near_distance(ratio, kind)
             pix0 = -points.beam_fast * fast - points.beam_slow * slow + near / ratio * beam
         close = _dot(pix0, normal)
         along = ratio if rules.distance_ignores_swing else _dot(beam, normal)
         along = torch.where(along == 0, SMALLEST_RATIO, along)
         pixel = kind.scalar(config.pixel_size_mm) * MM
         return DetectorGeometry(pix0, fast, slow, normal, beam, pixel, close, close / along, config.curved)
+
+    def _near_distance(self, ratio: Tensor, kind: TensorKind) -> Tensor:
+        """Sample to detector plane along the unrotated normal, metres; ``ratio`` is its cosine to the beam."""
+        if self.config.close_distance_mm is not None:
+            return kind.scalar(self.config.close_distance_mm) * MM
+        return (ratio * kind.scalar(self.config.distance_mm) * MM).abs()
 
     def _swing(self, kind: TensorKind, rules: Rules) -> Tensor:
         axis = self.config.twotheta_axis

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from gradbragg.models.crystal import Crystal
     from gradbragg.models.detector import Detector, DetectorGeometry
 
+BLANK_IMAGE = "the crystal has no structure factor other than 0 (default_F and all that are listed): the image is blank"
+
 
 @dataclass(frozen=True)
 class ImageHeader:
@@ -31,6 +33,7 @@ class ImageHeader:
         phi_deg: Spindle angle at the start.
         osc_deg: Rotation range.
         twotheta_deg: Swing of the detector.
+        note: What whoever looks at the image needs to know.
     """
 
     pixel_mm: float
@@ -45,6 +48,7 @@ class ImageHeader:
     phi_deg: float
     osc_deg: float
     twotheta_deg: float
+    note: str | None = None
 
     def before_origin(self) -> dict[str, float]:
         """Keys and values that come before DIALS_ORIGIN, in order."""
@@ -95,7 +99,8 @@ def image_header(crystal: Crystal, detector: Detector, beam: Beam) -> ImageHeade
         distance_mm=plain_number(geometry.distance) / MM,
         close_distance_mm=plain_number(geometry.close_distance) / MM,
         wavelength_angstrom=plain_number(beam.config.wavelength_angstrom),
-        beam_center_mm=_as_convention(detector, pixel),
+        beam_center_mm=spot if config.pix0_mm is not None else _as_convention(detector, pixel),
+        note=None if crystal.has_structure_factors() else BLANK_IMAGE,
         spot_mm=spot,
         slow_edge_mm=config.n_slow * pixel,
         near_mm=near,

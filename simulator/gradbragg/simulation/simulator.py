@@ -18,6 +18,7 @@ from gradbragg.models.batch import batch_entries, batch_shape
 from gradbragg.models.beam import Beam
 from gradbragg.models.crystal import Crystal
 from gradbragg.models.detector import Detector, pixel_positions
+from gradbragg.models.image_header import BLANK_IMAGE
 from gradbragg.models.run_config import RunConfig
 from gradbragg.models.transforms import function_transform_active
 from gradbragg.simulation.accumulate import Scene, Switches, physical_pixels, reference_pixels
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
     from gradbragg.models.config import BeamConfig, CrystalConfig, DetectorConfig
     from gradbragg.models.crystal import CrystalState
-
-BLANK = "the crystal has no structure factor (default_F is 0 and no reflections are given): the image is blank"
 
 
 class Simulator:
@@ -97,7 +96,7 @@ class Simulator:
             for checked in (crystal, config, beam):
                 checked.check_values(tensors=True)
         if not self.crystal.has_structure_factors():
-            warnings.warn(BLANK, BlankImageWarning, stacklevel=3)
+            warnings.warn(BLANK_IMAGE, BlankImageWarning, stacklevel=3)
         pixels = self.rendered_pixels()
         values = self._values(pixels, progress)
         if pixels.shape[0] != config.n_fast * config.n_slow:

@@ -1,6 +1,6 @@
 import pytest
 
-from gradbragg import FlagWarning, UnsupportedError, UsageError
+from gradbragg import FlagWarning, UsageError
 from gradbragg.flags.parse import lenient_number, lenient_whole, parse
 from gradbragg.flags.table import FLAGS
 
@@ -52,12 +52,6 @@ BAD = {
 def test_a_line_that_cannot_be_used_is_an_error_that_says_why(line, message):
     with pytest.raises(UsageError, match=message):
         parse(line.split())
-
-
-@pytest.mark.parametrize("flag", [flag for flag in FLAGS if flag.status == "later"], ids=lambda f: f.name)
-def test_a_flag_that_is_not_available_yet_is_an_error(flag):
-    with pytest.raises(UnsupportedError, match="is not supported yet"):
-        parse([flag.name, *["1"] * flag.args])
 
 
 @pytest.mark.parametrize("flag", [flag for flag in FLAGS if flag.status == "inert"], ids=lambda f: f.name)

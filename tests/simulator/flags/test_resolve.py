@@ -29,6 +29,7 @@ def test_energy_becomes_wavelength():
     assert configs("-energy 6199.21")[2].wavelength_angstrom == pytest.approx(2.0)
 
 
+@pytest.mark.filterwarnings("ignore::gradbragg.FlagWarning")
 @pytest.mark.parametrize(
     ("line", "convention", "pivot"),
     [
@@ -52,12 +53,14 @@ def test_in_compat_a_pivot_has_no_effect_in_a_named_convention():
     assert configs("--compat -pivot sample")[1].pivot is None
 
 
+@pytest.mark.filterwarnings("ignore::gradbragg.FlagWarning")
 def test_vectors_are_dropped_by_a_named_convention_and_kept_by_custom():
     assert configs("-fdet_vector 1 0 0 -xds")[1].fast_axis is None
     detector = configs("-fdet_vector 1 0 0 -xds -sdet_vector 0 1 0")[1]
     assert (detector.fast_axis, detector.slow_axis) == ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
 
 
+@pytest.mark.filterwarnings("ignore::gradbragg.FlagWarning")
 @pytest.mark.parametrize(
     ("line", "pixels", "edges"),
     [

@@ -9,8 +9,10 @@ import torch
 import gradbragg as gb
 from gradbragg.models.conventions import CONVENTIONS
 from gradbragg.models.detector import pixel_positions
+from gradbragg.models.image_header import image_header
 from gradbragg.rules import PHYSICAL, REFERENCE
 from gradbragg.units import TensorKind
+from tests.support.simulator.images import DETECTOR, configs, image_of, simulate
 
 SMALL = gb.DetectorConfig(n_fast=32, n_slow=40, pixel_size_mm=0.1, distance_mm=100.0)
 
@@ -71,6 +73,50 @@ def test_a_pivot_keeps_its_promise_under_rotation(pivot):
         flat = gb.Detector(dataclasses.replace(SMALL, convention="custom")).geometry()
         g = gb.Detector(turned).geometry()
         assert (g.pix0 * g.fast).sum().item() == pytest.approx((flat.pix0 * flat.fast).sum().item(), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_a_given_corner_is_where_the_detector_begins_whatever_the_rest(name):
+    corner = torch.tensor([7.0, -3.0, 90.0], dtype=torch.float64)
+    config = dataclasses.replace(SMALL, convention=name, rotation_deg=(3.0, 5.0, -7.0), twotheta_deg=4.0)
+    free = gb.Detector(config).geometry()
+    g = gb.Detector(dataclasses.replace(config, pix0_mm=corner, distance_mm=1.0, beam_center_mm=(9.0, 9.0))).geometry()
+    assert torch.equal(g.pix0, corner * 1e-3)
+    assert torch.equal(g.fast, free.fast)
+    assert torch.equal(g.slow, free.slow)
+    assert g.close_distance.item() == pytest.approx(abs((g.pix0 * g.normal).sum().item()))
+    assert torch.equal(g.normal.abs(), free.normal.abs())
+    hit = g.distance * g.beam - g.pix0
+    assert (hit * g.normal).sum().item() == pytest.approx(0.0, abs=1e-15)
+
+
+@pytest.mark.parametrize("line", ["-xds -twotheta 5", "-mosflm -detector_rotx 3", "-adxv"])
+def test_the_corner_of_any_detector_describes_it(line):
+    """The image from a corner and two axes is the image of the detector that they were taken from."""
+    base = "--dtype float64 -cell 50 60 70 80 95 100 -default_F 10 -N 3 -detpixels 6 -oversample 1 -pixel 3 "
+    parts = configs(base + line)
+    g = gb.Detector(parts[DETECTOR]).geometry()
+    changes = {"pix0_mm": 1e3 * g.pix0, "fast_axis": g.fast, "slow_axis": g.slow, "normal": g.normal}
+    moved = dataclasses.replace(parts[DETECTOR], rotation_deg=(0.0, 0.0, 0.0), twotheta_deg=0.0, **changes)
+    assert torch.allclose(simulate((parts[0], moved, *parts[2:])), simulate(parts), rtol=1e-11)
+
+
+def test_the_corners_flag_is_in_metres_and_its_twin_in_millimetres():
+    line = "-cell 100 -default_F 1 -detpixels 8 "
+    metres = configs(line + "-pix0_vector 0.1 0.0004 -0.0004")[DETECTOR]
+    assert metres.convention == "custom"
+    assert metres.pix0_mm == pytest.approx((100.0, 0.4, -0.4))
+    assert configs(line + "-pix0_vector_mm 100 0.4 -0.4")[DETECTOR].pix0_mm == (100.0, 0.4, -0.4)
+    assert torch.allclose(image_of(line + "-pix0_vector 0.1 0.0004 -0.0004"), image_of(line + "-fdet_vector 0 0 1"))
+
+
+def test_the_header_of_a_detector_with_a_given_corner_is_where_it_is(tmp_path):
+    line = "-cell 100 -default_F 1 -detpixels 8 -pix0_vector 0.1 0.0005 -0.0002"
+    crystal, detector, beam, _ = configs(line)
+    header = image_header(gb.Crystal(crystal), gb.Detector(detector), gb.Beam(beam))
+    assert header.spot_mm == pytest.approx((0.2, 0.5))
+    assert header.beam_center_mm == pytest.approx((0.2, 0.5))
+    assert header.distance_mm == pytest.approx(100.0)
 
 
 def test_a_close_distance_beats_the_distance():

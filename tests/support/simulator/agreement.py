@@ -107,6 +107,7 @@ INPUTS = (
     Input(DETECTOR, "beam_center_mm", (10.0, 11.0)),
     Input(DETECTOR, "near_point_mm", (10.0, 11.0), flags=" -fdet_vector 0 0 1"),
     Input(DETECTOR, "origin_pixels", (7.0, 9.0), flags=" -xds"),
+    Input(DETECTOR, "pix0_mm", (90.0, 9.0, -11.0)),
     Input(DETECTOR, "rotation_deg", (4.0, -3.0, 2.0)),
     Input(DETECTOR, "twotheta_deg", flags=" -twotheta 7"),
     Input(DETECTOR, "fast_axis", (0.0, 0.1, 1.0)),
