@@ -39,7 +39,7 @@ def test_the_page_has_a_row_for_each_input_and_no_other():
     assert set(ROWS) == {tested.name for tested in INPUTS}
 
 
-OVERRIDING = " -close_distance 85 -flux 1e18 -nopolar -phi 3 -osc 1 -phisteps 2"
+OVERRIDING = " -flux 1e18 -nopolar -phi 3 -osc 1 -phisteps 2"
 """Most fields are overridden or unused here."""
 
 
@@ -51,7 +51,7 @@ def test_a_field_that_moves_nothing_has_a_gradient_of_0_and_not_none(tested):
         source_positions=torch.tensor([[-10.0, 0.0, 0.0]], dtype=torch.float64),
         source_wavelengths_angstrom=torch.tensor([1.1], dtype=torch.float64),
     )
-    parts = changed(parts, DETECTOR, pivot="sample", origin_pixels=(7.0, 9.0))
+    parts = changed(parts, DETECTOR, close_distance_mm=85.0, pivot="sample", origin_pixels=(7.0, 9.0))
     value = (
         tested.value
         if tested.value is not None
@@ -70,7 +70,7 @@ def test_a_field_that_moves_nothing_has_a_gradient_of_0_and_not_none(tested):
     ("field", "which"), [("distance_mm", DETECTOR), ("fluence", BEAM), ("fudge", CRYSTAL), ("polarization", BEAM)]
 )
 def test_what_is_overridden_has_a_gradient_of_exactly_0(field, which):
-    parts = configs(TRICLINIC + OVERRIDING)
+    parts = changed(configs(TRICLINIC + OVERRIDING), DETECTOR, close_distance_mm=85.0)
     x = torch.tensor(1e300, dtype=torch.float64, requires_grad=True)
     (gradient,) = torch.autograd.grad(simulate(changed(parts, which, **{field: x})).sum(), x)
     assert gradient.item() == 0.0

@@ -10,6 +10,9 @@ from tests.support.simulator.images import BEAM, CRYSTAL, DETECTOR, TRICLINIC, c
 from tests.support.simulator.richardson import agrees, derivative
 from tests.support.simulator.tolerances import GRADIENT
 
+# the close distance is added to a line that has a distance
+pytestmark = pytest.mark.filterwarnings("ignore:-distance has no effect with -close_distance")
+
 SITUATIONS = {
     "plain": "",
     "mosaic": " -mosaic 0.7 -mosaic_domains 5",

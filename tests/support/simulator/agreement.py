@@ -103,7 +103,7 @@ INPUTS = (
     Input(DETECTOR, "pixel_size_mm"),
     Input(DETECTOR, "detector_size_mm", (20.0, 21.0)),
     Input(DETECTOR, "distance_mm"),
-    Input(DETECTOR, "close_distance_mm", flags=" -close_distance 85"),
+    Input(DETECTOR, "close_distance_mm", 85.0),
     Input(DETECTOR, "beam_center_mm", (10.0, 11.0)),
     Input(DETECTOR, "near_point_mm", (10.0, 11.0), flags=" -fdet_vector 0 0 1"),
     Input(DETECTOR, "origin_pixels", (7.0, 9.0), flags=" -xds"),
