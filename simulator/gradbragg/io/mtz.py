@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradbragg.errors import FileError
+from gradbragg.errors import FileError, GradBraggWarning
 from gradbragg.io.optional import optional_module
 from gradbragg.io.symmetry import UniqueReflections, expanded, signed_root
 from gradbragg.io.text import read_bytes
@@ -21,7 +22,7 @@ _USABLE = (_AMPLITUDE, _MATE_AMPLITUDE, _INTENSITY, _MATE_INTENSITY)
 
 
 def read_mtz(path: str | Path, column: str | None = None) -> CrystalData:
-    """Read the amplitudes of a merged MTZ file.
+    """Read the amplitudes of an MTZ file; the observations of an unmerged one are averaged, not scaled.
 
     Args:
         path: The file.
@@ -34,6 +35,9 @@ def read_mtz(path: str | Path, column: str | None = None) -> CrystalData:
     Raises:
         FileError: The file cannot be read or has no such column.
         UnsupportedError: gemmi is not installed.
+
+    Warns:
+        GradBraggWarning: The file was not merged, or amplitudes are negative.
     """
     gemmi = optional_module("gemmi", "reading MTZ")
     content = read_bytes(path)
@@ -46,7 +50,7 @@ def read_mtz(path: str | Path, column: str | None = None) -> CrystalData:
     if mtz.spacegroup is None:
         raise FileError(path, "has no space group that gemmi knows")
     if len(mtz.batches):
-        raise FileError(path, "is not merged; merge it first")
+        mtz = _merged(path, gemmi, mtz)
     data = np.array(mtz, copy=True)
     if not len(data):
         raise FileError(path, "holds no reflection")
@@ -57,6 +61,20 @@ def read_mtz(path: str | Path, column: str | None = None) -> CrystalData:
     )
     reflections = expanded(path, unique, mtz.spacegroup)
     return CrystalData(reflections, tuple(mtz.cell.parameters), mtz.spacegroup.xhm(), chosen.label)
+
+
+def _merged(path: str | Path, gemmi: Any, mtz: Any) -> Any:  # noqa: ANN401  gemmi's
+    """Weighted means of the observations of an unmerged file, Friedel mates apart."""
+    observed = gemmi.Intensities()
+    try:
+        observed.import_mtz(mtz, gemmi.DataType.Unmerged)
+        observed.merge_in_place(observed.prepare_for_merging(gemmi.DataType.Anomalous))
+        merged = observed.prepare_merged_mtz(False)
+    except (RuntimeError, ValueError) as error:
+        raise FileError(path, f"is not merged and has no observations that can be ({error})") from error
+    text = f"{path}: {mtz.nreflections} observations merged to {merged.nreflections} reflections, without scaling them"
+    warnings.warn(text, GradBraggWarning, stacklevel=3)
+    return merged
 
 
 def _column(path: str | Path, mtz: Any, label: str | None) -> Any:  # noqa: ANN401  gemmi's

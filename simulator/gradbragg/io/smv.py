@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,17 @@ from gradbragg.io.text import read_bytes
 
 _MAGIC = b"{\nHEADER_BYT"
 _MAX_HEADER = 1 << 20
+
+_PIXEL_TYPES = {
+    "char": "i1",
+    "unsigned char": "u1",
+    "short": "i2",
+    "unsigned short": "u2",
+    "long": "i4",
+    "unsigned long": "u4",
+    "float": "f4",
+}
+"""Pixels by the words of TYPE (ADSC) and Data_type (d*TREK), without int, IEEE and signed."""
 
 
 @dataclass(frozen=True)
@@ -87,22 +99,33 @@ def read_pixels(header: SmvHeader, native_order: bool = False) -> np.ndarray:
         native_order: Ignore the byte order that the header names, as the reference program does.
 
     Returns:
-        Unsigned 16-bit numbers ``(slow, fast)``.
+        ``(slow, fast)``; whole numbers of 8, 16 or 32 bits or single precision, as the header says.
 
     Raises:
-        FileError: The file is too short for its header, or its pixels are of another type.
+        FileError: The file is too short for its header, or its pixels are of a type that is not known.
     """
     fast, slow, start = (int(header.number(key) or 0) for key in ("SIZE1", "SIZE2", "HEADER_BYTES"))
     if fast <= 0 or slow <= 0 or start <= 0:
         raise FileError(header.path, "SIZE1, SIZE2 and HEADER_BYTES above 0 are needed in the header")
-    kind = header.word("TYPE") or "unsigned_short"
-    if kind != "unsigned_short" and not native_order:
-        raise FileError(header.path, f"TYPE is {kind}; unsigned_short is needed")
-    swapped = not native_order and (header.word("BYTE_ORDER") or "").lower() == "big_endian"
-    data = read_bytes(header.path)[start : start + 2 * fast * slow]
-    if len(data) < 2 * fast * slow:
-        raise FileError(header.path, f"{fast} x {slow} pixels of 2 bytes are needed after byte {start}")
-    return np.frombuffer(data, dtype=">u2" if swapped else "<u2").reshape(slow, fast)
+    kind = np.dtype("u2") if native_order else _pixel_type(header)
+    size = kind.itemsize * fast * slow
+    data = read_bytes(header.path)[start : start + size]
+    if len(data) < size:
+        raise FileError(header.path, f"{fast} x {slow} pixels of {kind.itemsize} bytes are needed after byte {start}")
+    return np.frombuffer(data, dtype=kind).reshape(slow, fast).astype(kind.newbyteorder("="))
+
+
+def _pixel_type(header: SmvHeader) -> np.dtype[Any]:
+    """Type and byte order of the pixels; d*TREK's key beats the older one."""
+    said = header.word("Data_type") or header.word("TYPE") or "unsigned_short"
+    words = [
+        word for word in said.lower().replace("_", " ").split() if word not in ("int", "integer", "ieee", "signed")
+    ]
+    code = _PIXEL_TYPES.get(" ".join(words))
+    if code is None:
+        raise FileError(header.path, f"TYPE is {said}; one of {', '.join(_PIXEL_TYPES)} is needed")
+    swapped = (header.word("BYTE_ORDER") or "").lower() == "big_endian"
+    return np.dtype((">" if swapped else "<") + code)
 
 
 def read_mask(header: SmvHeader, native_order: bool = False) -> Tensor:

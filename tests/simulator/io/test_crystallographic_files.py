@@ -69,6 +69,38 @@ def test_an_mtz_is_expanded_as_gemmi_expands_it():
     assert int(data.reflections.known.sum()) == len({*listed, *(tuple(-i for i in hkl) for hkl in listed)})
 
 
+def write_unmerged(observations):
+    """Observations ``(h, k, l, I, sigma)``, as a data reduction program leaves them."""
+    mtz = gemmi.Mtz(with_base=True)
+    mtz.spacegroup, mtz.cell = GROUP, CELL
+    mtz.add_dataset("data")
+    for label, kind in (("M/ISYM", "Y"), ("BATCH", "B"), ("I", "J"), ("SIGI", "Q")):
+        mtz.add_column(label, kind)
+    asu, operations = gemmi.ReciprocalAsu(GROUP), GROUP.operations()
+    rows = []
+    for *hkl, intensity, sigma in observations:
+        index, symmetry = asu.to_asu(hkl, operations)
+        rows.append([*index, symmetry, 1, intensity, sigma])
+    mtz.set_data(np.array(rows, dtype=np.float32))
+    batch = gemmi.Mtz.Batch()
+    batch.number = 1
+    mtz.batches.append(batch)
+    mtz.write_to_file("a.mtz")
+
+
+def test_observations_are_averaged_by_their_weights_and_friedel_mates_kept_apart():
+    hkl, mate = (1, 2, 3), (-1, -2, -3)
+    other = tuple(GROUP.operations().sym_ops[1].apply_to_hkl(list(hkl)))
+    write_unmerged([(*hkl, 100.0, 1.0), (*other, 130.0, 2.0), (*mate, 64.0, 1.0), (3, 1, 4, 49.0, 1.0)])
+    with pytest.warns(gb.GradBraggWarning, match="4 observations merged to 2 reflections, without scaling"):
+        table = gb.read_mtz("a.mtz").reflections
+    mean = (100.0 + 130.0 / 4) / (1 + 1 / 4)
+    for index in (hkl, other):
+        assert entry(table, index) == pytest.approx(mean**0.5, rel=1e-6)
+    assert entry(table, mate) == pytest.approx(8.0)
+    assert entry(table, (-3, -1, -4)) == pytest.approx(7.0)
+
+
 def test_missing_amplitudes_are_not_listed_and_negative_ones_are_0():
     rows = [[1, 0, 2, np.nan], [2, 0, 1, -3.0], [1, 0, 4, 5.0]]
     write_mtz([("F", "F")], rows)

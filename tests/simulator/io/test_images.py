@@ -1,5 +1,7 @@
 """Whole-number images: their values by formula, their headers, and an independent reader."""
 
+import bz2
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 import gradbragg as gb
 from gradbragg.cli import main
 from gradbragg.io.counts import count_scale, gray_scale, scaled_counts, stored_counts
+from gradbragg.io.smv import read_mask, read_pixels, read_smv_header
 from gradbragg.models.image_header import image_header
 from gradbragg.simulation.statistics import image_statistics
 from tests.support.simulator.images import configs
@@ -99,6 +102,28 @@ def test_masked_pixels_get_the_offset_and_pixels_outside_the_region_nothing():
             assert (image.data[6:9, 6:10] >= 40).all()
             assert not image.data[:5].any()
             assert not image.data[:, 10:].any()
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "float32"])
+@pytest.mark.parametrize("order", ["little_endian", "big_endian"])
+def test_masks_and_images_of_another_program_are_read_in_every_type_and_byte_order(dtype, order):
+    pixels = np.random.default_rng(1).integers(0, 3, (16, 24)).astype(dtype)
+    pixels[0, :2] = 100, 0
+    fabio.dtrekimage.DtrekImage(data=pixels, header={"BYTE_ORDER": order, "PIXEL_SIZE": "0.1"}).write("mask.img")
+    with fabio.open("mask.img") as image:
+        assert image.data.dtype == dtype
+    header = read_smv_header("mask.img")
+    assert np.array_equal(read_pixels(header), pixels)
+    assert np.array_equal(read_mask(header), pixels != 0)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_a_packed_mask_is_a_mask(pack):
+    assert main([*SMALL.split(), "-intfile", "a.img"]) == 0
+    Path("packed.img").write_bytes(pack(Path("a.img").read_bytes()))
+    detector = configs("-cell 100 -default_F 100 -mask packed.img")[1]
+    assert detector.mask.all()
+    assert (detector.n_fast, detector.n_slow) == (24, 16)
 
 
 def test_a_pgm_image_is_scaled_and_clipped():
