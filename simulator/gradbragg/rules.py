@@ -30,6 +30,7 @@ class Rules:
         random_misset_in_radians: A random orientation turns by up to 90 rad about a random axis.
         normal_needs_unit_length: A detector normal is kept only if its length is exactly 1.
         swing_axis_as_given: The two-theta axis is not normalised.
+        solid_angle_keeps_sign: A detector whose normal points to the sample has a negative solid angle.
     """
 
     oblique_c_star: bool = False
@@ -47,6 +48,7 @@ class Rules:
     random_misset_in_radians: bool = False
     normal_needs_unit_length: bool = False
     swing_axis_as_given: bool = False
+    solid_angle_keeps_sign: bool = False
 
 
 PHYSICAL = Rules()
@@ -67,4 +69,5 @@ REFERENCE = Rules(
     random_misset_in_radians=True,
     normal_needs_unit_length=True,
     swing_axis_as_given=True,
+    solid_angle_keeps_sign=True,
 )

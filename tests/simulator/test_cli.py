@@ -105,6 +105,10 @@ def test_many_runs_in_one_process_are_independent():
         ([*SMALL, "-hkl", "nowhere.hkl"], 1, "nowhere.hkl: cannot be read"),
         (["--compat", *SMALL, "-hkl", "nowhere.hkl"], 9, "nowhere.hkl: cannot be read"),
         ([*SMALL, "-floatfile", "no/such/folder.bin"], 1, "cannot be written"),
+        ([*SMALL, "-distance", "0"], 2, "distance_mm is 0; a value above 0"),
+        ([*SMALL, "-distance", "-80"], 2, "distance_mm is -80; a value above 0"),
+        ([*SMALL, "-close_distance", "-80"], 2, "close_distance_mm is -80; a value above 0"),
+        ([*SMALL, "--json", "-N", "3"], 2, "--json needs a file name, got -N"),
         ([*SMALL, "-pix0_vector", "0", "0", "0"], 2, "pix0_mm is 0 0 0"),
         ([*SMALL, "-intfile", "a", "-noisefile", "a"], 2, "-intfile and -noisefile both name a"),
         ([*SMALL, "-printout_pixel", "16", "0"], 2, "-printout_pixel 16 0 is not on a detector of 16 x 16"),
@@ -138,6 +142,17 @@ def test_an_image_without_structure_factors_says_so_in_its_metadata(capsys):
     for name in ("a.img", "a.nxs"):
         assert main(["view", name]) == 0
         assert note in Path(f"{name}.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "line", ["-hkl far.hkl", "-default_F 9 -dmin 1e6", "-default_F 9 -pix0_vector 0 0 0.1 -point_pixel -dmin 9e9"]
+)
+def test_a_blank_image_is_never_silent(line, capsys):
+    Path("far.hkl").write_text("90 90 90 5\n")
+    assert main(["-cell", "100", "-detpixels", "4", "-N", "3", *line.split(), "--json", "a.json"]) == 0
+    assert not np.fromfile("floatimage.bin", np.float32).any()
+    assert "warning: every pixel is 0: no reflection with a structure factor is in reach" in capsys.readouterr().err
+    assert any("every pixel is 0" in text for text in json.loads(Path("a.json").read_text())["warnings"])
 
 
 def test_an_image_with_structure_factors_has_no_such_note():
@@ -245,4 +260,6 @@ def test_a_line_gives_a_finite_image_or_an_error_and_never_a_traceback(pieces, c
 
     assert code in ((0, 9) if compat else (0, 1, 2))
     if code == 0:
-        assert np.isfinite(np.fromfile("out.bin", np.float32)).all()
+        image = np.fromfile("out.bin", np.float32)
+        assert np.isfinite(image).all()
+        assert compat or image.min() >= 0.0

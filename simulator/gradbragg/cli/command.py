@@ -16,7 +16,7 @@ from gradbragg.cli.outputs import write_outputs
 from gradbragg.cli.progress import ProgressBar
 from gradbragg.cli.summary import json_summary, text_summary
 from gradbragg.cli.view import print_view_help, view
-from gradbragg.errors import GradBraggError
+from gradbragg.errors import BlankImageWarning, GradBraggError
 from gradbragg.flags.help_text import help_text
 from gradbragg.flags.resolve import resolve
 from gradbragg.models.beam import Beam
@@ -28,6 +28,8 @@ from gradbragg.simulation.statistics import image_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_BLANK = "every pixel is 0: no reflection with a structure factor is in reach; check indices, detector, -dmin and mask"
 
 _REFERENCE_EXIT_CODE = 9
 """What the reference program returns for every error that it notices."""
@@ -94,7 +96,10 @@ def _simulate(argv: Sequence[str]) -> Finished:
     if not bool(finite.all()):
         bad = int((~finite).sum())
         raise GradBraggError(f"{bad} pixels are not finite; check distances, vectors and fluence")
-    return Finished(resolved, simulator, image, image_statistics(simulator, image))
+    statistics = image_statistics(simulator, image)
+    if statistics.maximum == 0 and simulator.crystal.has_structure_factors() and not resolved.configs[-1].compat:
+        warnings.warn(_BLANK, BlankImageWarning, stacklevel=2)
+    return Finished(resolved, simulator, image, statistics)
 
 
 def _print(finished: Finished, written: list[str]) -> None:

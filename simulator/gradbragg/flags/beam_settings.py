@@ -31,8 +31,8 @@ def wavelength_angstrom(settings: Settings) -> float:
         value = 1.0 if value is None else value
     else:
         number = given.number()
-        if given.flag.name == "-energy" and number == 0:
-            raise UsageError("-energy needs a value above 0 eV, got 0")
+        if given.flag.name == "-energy" and not number > 0:
+            raise UsageError(f"-energy needs a value above 0 eV, got {number:g}")
         value = HC_EV_ANGSTROM / number if given.flag.name == "-energy" else number
         settings.origins["-lambda"] = f"flag {given.flag.name}"
     if not value > 0:
@@ -63,7 +63,7 @@ def beam_config(settings: Settings, convention: str) -> BeamConfig:
         flux=_flux(settings),
         exposure_s=_number_or(settings, "-exposure", 1.0),
         beamsize_mm=_number_or(settings, "-beamsize", 0.1),
-        polarization=_number_or(settings, "-polar", 0.0),
+        polarization=_kahn_factor(settings),
         polarized=polarization is None or polarization.flag.name == "-polar",
         direction=settings.vector("-beam_vector") if custom else None,
         polarization_axis=settings.vector("-polar_vector") if custom else None,
@@ -101,6 +101,13 @@ def _number_or(settings: Settings, name: str, default: float) -> float:
     return default if value is None else value
 
 
+def _kahn_factor(settings: Settings) -> float:
+    K = _number_or(settings, "-polar", 0.0)
+    if abs(K) > 1 and not settings.compat:
+        raise UsageError(f"-polar needs a value from -1 to 1, got {K:g}; beyond, pixels would be negative")
+    return K
+
+
 def _fluence(settings: Settings) -> float:
     return _number_or(settings, "-fluence", DEFAULT_FLUENCE)
 
@@ -109,10 +116,12 @@ def _flux(settings: Settings) -> float | None:
     """The flux where it beats the fluence, else None."""
     flux = settings.number("-flux")
     exposure, size = _number_or(settings, "-exposure", 1.0), _number_or(settings, "-beamsize", 0.1)
+    if flux and not settings.compat and exposure <= 0:
+        raise UsageError(f"-flux needs an -exposure above 0 s, got {exposure:g}")
+    if flux and (size == 0 or (size < 0 and not settings.compat)):
+        raise UsageError(f"-flux needs a -beamsize above 0 mm, got {size:g}")
     if not flux or exposure <= 0 or size < 0:
         return None
-    if size == 0:
-        raise UsageError("-flux needs a -beamsize above 0 mm")
     return flux
 
 

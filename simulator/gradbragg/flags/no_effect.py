@@ -21,6 +21,12 @@ _GRIDS = (
     "-round_div -square_div"
 )
 
+_OPEN_BELOW_0 = (
+    "-osc -phistep -phisteps -mosaic -mosaic_domains -divergence -divsteps -hdivrange -vdivrange -hdivstep -vdivstep "
+    "-hdivsteps -vdivsteps -dispersion -dispsteps -detector_thicksteps -dmin -scale -pgmscale"
+)
+"""A negative value of these means that they are left open."""
+
 
 @dataclass(frozen=True)
 class Situation:
@@ -118,11 +124,16 @@ def warn_of_no_effect(situation: Situation) -> None:
         FlagWarning: Of each.
     """
     for rule in RULES:
-        given = [name for name in rule.flags.split() if situation.has(name)]
-        if given and rule.when(situation):
+        names = [name for name in rule.flags.split() if situation.has(name)]
+        if names and rule.when(situation):
             because = rule.because.format(convention=situation.detector.convention)
-            for name in given:
+            for name in names:
                 warnings.warn(f"{name} has no effect {because}", FlagWarning, stacklevel=4)
+    for name in _OPEN_BELOW_0.split():
+        given = situation.settings.last(name)
+        if given is not None and given.number() < 0:
+            text = f"{name} {given.number():g} has no effect: a value below 0 means that it is left open"
+            warnings.warn(text, FlagWarning, stacklevel=4)
 
 
 def _random(settings: Settings) -> bool:

@@ -96,8 +96,9 @@ def _own_flags(argv: list[str]) -> tuple[list[Given], list[str]]:
             rest.append(token)
             continue
         words = [attached] if equals else argv[i : i + flag.args]
-        if len(words) != flag.args:
-            raise UsageError(f"{flag.name} needs {_wanted(flag)}")
+        flags_among = [word for word in words if word.startswith("-") and word != "-" and not _is_number(word)]
+        if len(words) != flag.args or (flags_among and not equals):
+            raise UsageError(f"{flag.name} needs {_wanted(flag)}, got {' '.join(words) or 'nothing'}")
         i += 0 if equals else flag.args
         own.append(Given(flag, tuple(_strict(flag, word) for word in words), -1))
     return own, rest

@@ -14,7 +14,7 @@ def solid_angle(distance: Tensor, pixel_size: Tensor, close_distance: Tensor) ->
     Args:
         distance: R, sample to pixel, metres, any shape.
         pixel_size: Pixel edge, metres.
-        close_distance: Distance along the detector normal, metres.
+        close_distance: Distance along the detector normal, metres; below 0 where the normal points to the sample.
 
     Returns:
         Steradian, shape of distance.

@@ -315,3 +315,17 @@ class DetectorConfig:
         check_finite(self, tensors)
         check_positive(self, "pixel_size_mm", "attenuation_um", tensors=tensors)
         check_directions(self, "fast_axis", "slow_axis", "twotheta_axis", "pix0_mm", tensors=tensors)
+
+    def check_distances(self, tensors: bool = False) -> None:
+        """Refuse a detector through the sample or behind it; the reference program makes images of both.
+
+        Args:
+            tensors: Look into tensors too.
+
+        Raises:
+            ConfigError: The distance that counts is not above 0.
+        """
+        if self.pix0_mm is None:
+            check_positive(
+                self, "distance_mm" if self.close_distance_mm is None else "close_distance_mm", tensors=tensors
+            )

@@ -87,7 +87,8 @@ class RayOptics:
         if self.point_pixel:
             return point_solid_angle(rays.distance).to(self.kind.dtype)
         geometry = self.geometry
-        return solid_angle(rays.distance, geometry.pixel_size, geometry.close_distance).to(self.kind.dtype)
+        close = geometry.close_distance if self.rules.solid_angle_keeps_sign else geometry.close_distance.abs()
+        return solid_angle(rays.distance, geometry.pixel_size, close).to(self.kind.dtype)
 
     def polarizations(self, rays: Rays) -> Tensor:
         """P ``(P, T, S, J)``."""

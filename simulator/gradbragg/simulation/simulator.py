@@ -91,10 +91,12 @@ class Simulator:
 
     def _image(self, progress: Callable[[int, int], None] | None) -> Tensor:
         """The image of a single experiment."""
-        crystal, config, beam, _ = self._configs
-        if not function_transform_active():
-            for checked in (crystal, config, beam):
-                checked.check_values(tensors=True)
+        crystal, config, beam, run = self._configs
+        readable = not function_transform_active()
+        for checked in (crystal, config, beam):
+            checked.check_values(tensors=readable)
+        if not run.compat:
+            config.check_distances(tensors=readable)
         if not self.crystal.has_structure_factors():
             warnings.warn(BLANK_IMAGE, BlankImageWarning, stacklevel=3)
         pixels = self.rendered_pixels()
@@ -131,7 +133,7 @@ class Simulator:
         fast, slow = pixels % config.n_fast + 0.5, pixels // config.n_fast + 0.5
         X = pixel_positions(geometry, fast.to(kind.dtype), slow.to(kind.dtype), kind.scalar(0.0), self.run_config.rules)
         distance = torch.linalg.vector_norm(X, dim=-1)
-        return float(solid_angle(distance, geometry.pixel_size, geometry.close_distance).sum())
+        return float(solid_angle(distance, geometry.pixel_size, geometry.close_distance.abs()).sum())
 
     def scene(self, pixels: Tensor) -> Scene:
         """Everything that the given pixels are computed from, from the values of the moment."""

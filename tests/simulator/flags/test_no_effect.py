@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gradbragg as gb
-from gradbragg.flags.no_effect import RULES
+from gradbragg.flags.no_effect import _OPEN_BELOW_0, RULES
 from gradbragg.flags.table import FLAGS
 from tests.support.simulator.images import image_of
 
@@ -68,6 +68,14 @@ def image_of_quietly(words):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", gb.FlagWarning)
         return image_of(words)
+
+
+@pytest.mark.parametrize("flag", _OPEN_BELOW_0.split())
+def test_a_negative_value_that_leaves_a_flag_open_says_so(flag, recwarn):
+    image = image_of(f"{BASE} {flag} -1")
+    texts = [str(one.message) for one in recwarn]
+    assert f"{flag} -1 has no effect: a value below 0 means that it is left open" in texts
+    assert np.array_equal(image, image_of(BASE))
 
 
 @pytest.mark.parametrize(

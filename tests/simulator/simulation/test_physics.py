@@ -100,6 +100,14 @@ def test_sources_add_by_weight():
     assert torch.allclose(both, apart, rtol=1e-10)
 
 
+@pytest.mark.parametrize("moved", ["-twotheta 130", "-odet_vector 0 0 1", "-odet_vector 0.1 0.7 0.7"])
+def test_a_detector_seen_from_behind_or_with_an_odd_normal_has_no_negative_photons(moved):
+    line = "--dtype float64 -cell 50 -default_F 10 -N 3 -detpixels 6 -pixel 9 -oversample 1 " + moved
+    image = image_of(line)
+    assert image.min() >= 0.0
+    assert image.max() > 0.0
+
+
 def test_a_layered_sensor_keeps_what_its_whole_thickness_absorbs():
     """One micrometre is too thin for parallax to matter."""
     base = image_of(ONE_CELL + " -xds")
