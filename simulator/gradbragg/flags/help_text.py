@@ -21,6 +21,11 @@ example: gradbragg -cell 100 100 100 90 90 90 -default_F 100 -N 5 -lambda 6.2 -d
 """
 _INDENT = 36
 
+_VALUES = {"cell": " A [B C ALPHA BETA GAMMA]", "misset": " X Y Z"}
+"""Values that have names of their own."""
+
+_VALUE = {"file": " FILE", "word": " WORD", "count": " COUNT"}
+
 
 def help_text() -> str:
     """Every flag by group, with values, unit, default and meaning."""
@@ -32,17 +37,15 @@ def help_text() -> str:
 
 
 def _entry(flag: Flag) -> str:
-    value = {"switch": "", "file": " FILE", "word": " WORD", "count": " COUNT" * flag.args}.get(
-        flag.kind, " VALUE" * min(flag.args, 3)
-    )
-    head = f"  {flag.name}{value}"
+    head = f"  {flag.name}{_VALUES.get(flag.kind) or _VALUE.get(flag.kind, ' VALUE') * flag.args}"
     text = flag.help
     if flag.unit not in ("", "file"):
         text += f" [{flag.unit}]"
     if flag.default:
         text += f" Default: {flag.default}."
-    if flag.aliases:
-        text += f" Also {', '.join(flag.aliases)}."
+    names = (*flag.aliases, *(f"{start}*" for start in flag.starts))
+    if names:
+        text += f" Also {', '.join(names)}."
     lines = textwrap.wrap(text, 110 - _INDENT)
     gap = "\n" + " " * _INDENT if len(head) >= _INDENT - 1 else " " * (_INDENT - len(head))
     return head + gap + ("\n" + " " * _INDENT).join(lines) + "\n"
