@@ -76,6 +76,8 @@ def test_the_page_stands_alone(capsys):
     assert "<title>a&lt;b.img</title>" in page
     assert not re.search(r"https?://", page)
     assert page.count('class="ring"') == 4
+    for name in ("ring", "ring-label", "spot", "beam"):
+        assert re.search(rf"(?m)^\.{name} {{", page)
     assert page.count('class="spot"') == page.count("<tr data-spot") > 5
     assert main(["view", "a<b.img", "other.html"]) == 0
     assert Path("other.html").exists()

@@ -36,8 +36,7 @@ th:first-child, td:first-child { text-align: left; }
 .scroll { max-height: 26rem; overflow: hidden auto; border: 1px solid #e1e4e8; background: white; }
 .scroll th { position: sticky; top: 0; background: #f0f3f6; }
 .ring { fill: none; stroke: #0b66c3; stroke-width: 1; vector-effect: non-scaling-stroke; }
-.ring-.remark { border-left: 4px solid #c2410c; background: #fff1e8; padding: .5rem .8rem; margin: 0 0 1rem; }
-label { fill: #0b66c3; paint-order: stroke; stroke: white; }
+.ring-label { fill: #0b66c3; paint-order: stroke; stroke: white; }
 .spot { fill: none; stroke: #c2410c; stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 .beam { stroke: #0b66c3; stroke-width: 1; vector-effect: non-scaling-stroke; }
 .hidden { display: none; }
@@ -88,7 +87,7 @@ def image_page(
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>
 <h1>{html.escape(title)}</h1>
-<p class="note">Dark is bright; square-root scale. The {len(spots)} brightest spots are marked.</p>
+<p class="note">Dark is bright; square-root scale. {_found(len(spots))}</p>
 {_remark(header)}
 <main><div>
 <p><label><input type="checkbox" data-layer="rings" checked> resolution rings</label>
@@ -105,6 +104,10 @@ def image_page(
 </main><script type="application/json" id="rings-data">{json.dumps([round(ring.d, 4) for ring in rings])}</script>
 <script>{_SCRIPT}</script></body></html>
 """
+
+
+def _found(spots: int) -> str:
+    return f"The {spots} brightest spots are marked." if spots else "No spots were found."
 
 
 def _remark(header: ImageHeader) -> str:
