@@ -360,3 +360,14 @@ def test_the_settings_can_say_that_a_function_is_meant():
         assert found.verdict == "healthy"
         assert found.document["by_design"][0]["reason"] == f"the settings say so: {entry}"
     assert gradtriage.explain(frozen_weight, {"a": a}, by_design=[f"{here}::other"]).verdict == "partial"
+
+
+def test_a_parameter_kept_in_the_graph_by_a_zero_is_not_taken_for_straight_through():
+    def function(rate, amplitude):
+        times = torch.arange(4, **F64) * rate.detach()
+        return (amplitude * torch.exp(-times) + 0 * rate).sum()
+
+    parameters = {"rate": weights(1), "amplitude": weights(4)}
+    found = gradtriage.explain(function, parameters)
+    assert found.verdict in ("severed", "partial"), str(found)
+    assert (found.causes[0]["kind"], found.causes[0]["proof"]) == ("detach", "proven")

@@ -179,8 +179,10 @@ def _straight_through(exit_: Exit, flow: Flow) -> bool:
         difference = _difference(flow, dead)
         if difference is not None and any(flow.same(at, source) for source in difference.sources):
             return True  # x + (y - x).detach()
-        # y.detach() + (x - x.detach()), or y.detach() + x - x.detach()
-        return flow.same(at, dead) or _is_undone(flow, at, dead)
+        # y.detach() + (x - x.detach()), or y.detach() + x - x.detach(); what is zero in another way carries no gradient
+        others = [source for source in flow.operation(at).sources if source >= 0 and source != dead]
+        cancelled = any(_difference(flow, other) is not None for other in others)
+        return (cancelled and flow.same(at, dead)) or _is_undone(flow, at, dead)
     return name in _DIFFERENCES and _is_undone(flow, at, dead)
 
 

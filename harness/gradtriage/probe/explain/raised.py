@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.operations import writes
@@ -93,16 +94,18 @@ def _write(question: Question, targets: Sequence[Target], bits: int) -> Cause | 
     tape = question.tape()
     written = [o for o in reversed(tape.operations) if writes(o.key[1]) and (o.reach_out | o.past) & bits]
     sites = dict.fromkeys(operation.key[0] for operation in written)
+    supported: Cause | None = None
     for site in list(sites)[:MOST_WRITES]:
         here = [operation for operation in written if operation.key[0] == site]
         comparison = _under(question, targets, {operation.key: NoWrite() for operation in here})
-        if comparison is not None and comparison.agree and comparison.conclusive:
-            evidence: dict[str, object] = {
-                "autograd_unwritten": comparison.autograd,
-                "numeric_unwritten": comparison.numeric.value,
-            }
-            return Cause("inplace", site, here[0].key[1], question.names(bits), "proven", evidence)
-    return None
+        if comparison is None:
+            continue
+        cause = Cause("inplace", site, here[0].key[1], question.names(bits), "supported", {})
+        if comparison.agree and comparison.conclusive:
+            values = {"autograd_unwritten": comparison.autograd, "numeric_unwritten": comparison.numeric.value}
+            return replace(cause, proof="proven", evidence=dict(values))
+        supported = supported or cause  # without it nothing raises, but what comes out is not finite, say
+    return supported
 
 
 def _under(question: Question, targets: Sequence[Target], rewrites: dict[Key, Rewrite]) -> Comparison | None:
