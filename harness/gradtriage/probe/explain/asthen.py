@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gradtriage.probe.explain.comparison import RunComparison, Suspect
     from gradtriage.probe.explain.recording import Operand
     from gradtriage.probe.explain.rewrites import Rewrite, Run
-    from gradtriage.probe.explain.trace import Key
+    from gradtriage.probe.explain.tape import Key
 
 _MOST_AGAIN = 2000
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.replays import Listing
+    from gradtriage.probe.explain.listings import Listing
 
 MOST_CALLS = 16
 

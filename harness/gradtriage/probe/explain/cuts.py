@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.operations import INTEGER
-from gradtriage.probe.explain.trace import LEAF, UNKNOWN, Key, Operation, Tape
+from gradtriage.probe.explain.tape import LEAF, UNKNOWN, Key, Operation, Tape
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.sites import Site

@@ -12,13 +12,13 @@ from gradtriage.probe.explain.operations import FLAT, INTEGER
 from gradtriage.probe.explain.question import Cause, Question
 from gradtriage.probe.explain.replays import BodyFailedError
 from gradtriage.probe.explain.rewrites import Identity, NonZero, NonZeroNumber, Rewrite
-from gradtriage.probe.explain.trace import LEAF
+from gradtriage.probe.explain.tape import LEAF
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.backward import NodeReport
-    from gradtriage.probe.explain.replays import Target
+    from gradtriage.probe.explain.listings import Target
     from gradtriage.probe.explain.sites import Site
-    from gradtriage.probe.explain.trace import Key, Operation, Tape
+    from gradtriage.probe.explain.tape import Key, Operation, Tape
 
 MOST_DEATHS = 16
 STEP = 1e-4

@@ -12,13 +12,13 @@ from gradtriage.probe.explain.intent import is_meaning_name, said_by_comment, sa
 from gradtriage.probe.explain.operations import HOOKS
 from gradtriage.probe.explain.rewrites import Frozen, NoHook, Rewrite
 from gradtriage.probe.explain.slopes import Still, true_slope
-from gradtriage.probe.explain.trace import LEAF
+from gradtriage.probe.explain.tape import LEAF
 
 if TYPE_CHECKING:
+    from gradtriage.probe.explain.listings import Target
     from gradtriage.probe.explain.question import Comparison, Question
-    from gradtriage.probe.explain.replays import Target
     from gradtriage.probe.explain.sites import Site
-    from gradtriage.probe.explain.trace import Key, Operation
+    from gradtriage.probe.explain.tape import Key, Operation
 
 _DIFFERENCES = frozenset({"sub", "subtract", "__sub__", "__rsub__", "rsub", "sub_", "__isub__"})
 _RATIOS = frozenset({"div", "divide", "true_divide", "__truediv__", "__rtruediv__", "__rdiv__", "div_", "__itruediv__"})

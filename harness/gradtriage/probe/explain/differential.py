@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gradtriage.probe.explain.rerun import Reruns
     from gradtriage.probe.explain.rewrites import Rewrite
     from gradtriage.probe.explain.sites import Site
-    from gradtriage.probe.explain.trace import Key
+    from gradtriage.probe.explain.tape import Key
 
 MOST_FAULTS = 6
 MOST_TRIED = 10

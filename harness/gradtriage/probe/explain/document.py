@@ -12,7 +12,8 @@ from gradtriage.probe.explain.fixes import fix_of
 from gradtriage.probe.explain.hypotheses import hypotheses_of
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.examination import Diagnosis, Finding
+    from gradtriage.probe.explain.examination import Diagnosis
+    from gradtriage.probe.explain.findings import Finding
     from gradtriage.probe.explain.question import Cause
 
 SCHEMA = "gradtriage.diagnosis/1"

@@ -9,8 +9,8 @@ from gradtriage.probe.explain.choice import place
 from gradtriage.probe.explain.severed import severance_causes
 
 if TYPE_CHECKING:
+    from gradtriage.probe.explain.listings import Listing, Target
     from gradtriage.probe.explain.question import Comparison, Question
-    from gradtriage.probe.explain.replays import Listing, Target
 
 # what somebody writes who does not want a gradient there
 _ON_PURPOSE = frozenset({"detach", "data", "no-grad"})

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.children import ChildFailedError
 from gradtriage.probe.explain.choice import chosen, place
-from gradtriage.probe.explain.cuts import same_digest
 from gradtriage.probe.explain.deaths import zero_causes
 from gradtriage.probe.explain.designs import Design, Meant, find_designs, find_steps, shown
+from gradtriage.probe.explain.determinism import first_varying
 from gradtriage.probe.explain.elsewhere import copies, stopped_by_the_caller, trained_elsewhere
+from gradtriage.probe.explain.findings import Finding, as_listed, compare_all
 from gradtriage.probe.explain.kept import kept_value
 from gradtriage.probe.explain.nonfinite import nonfinite_causes
 from gradtriage.probe.explain.nonleaf import nonleaf_cause
 from gradtriage.probe.explain.path import Step, path_of
-from gradtriage.probe.explain.question import Cause, Comparison, Question
+from gradtriage.probe.explain.question import Cause, Question
 from gradtriage.probe.explain.raised import raising_causes
-from gradtriage.probe.explain.replays import BodyFailedError, Listing, Replays, Target
+from gradtriage.probe.explain.replays import BodyFailedError, Replays
 from gradtriage.probe.explain.scripted import remedy
 from gradtriage.probe.explain.severed import severance_causes
 from gradtriage.probe.explain.steps import step_cause
@@ -28,11 +29,9 @@ from gradtriage.probe.explain.survey import Survey, survey
 from gradtriage.probe.explain.wrongbackward import backward_causes, stale_causes, write_causes
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.identity import Key
+    from gradtriage.probe.explain.listings import Listing, Target
     from gradtriage.probe.explain.program import Program
 
-# Numeric derivatives of single targets: at most so many, the rest is tested in groups.
-MOST_SINGLE = 16
 # Targets without a gradient whose large moves are tried.
 MOST_STEPPED = 4
 
@@ -40,20 +39,6 @@ VERDICTS = (
     "nondeterministic", "nan", "inf", "severed", "partial", "wrong-backward", "blank-output", "saturated",
     "insensitive", "vacuous", "unknown", "healthy",
 )  # fmt: skip
-
-
-@dataclass
-class Finding:
-    """What is known of one target.
-
-    Attributes:
-        status: As listed, or `wrong` where differences contradict autograd, `unknown` where they cannot decide.
-        comparison: Autograd and differences along its own direction, if that was looked at.
-    """
-
-    target: Target
-    status: str
-    comparison: Comparison | None = None
 
 
 @dataclass
@@ -105,43 +90,16 @@ def examine(
         return Diagnosis("unknown", None, reason=f"the body does not come to a gradient computation: {error}")
     if not listings:
         return Diagnosis("unknown", None, reason="the body computes no gradient")
-    diagnosis = _nondeterministic(replays, listings, again) or _first_unhealthy(replays, listings, call, by_design)
+    varying = first_varying(replays, listings, again)
+    if varying is not None:
+        causes = [] if varying.cause is None else [varying.cause]
+        findings = as_listed(varying.listing)
+        diagnosis = Diagnosis("nondeterministic", varying.listing, findings, causes, "two runs give different values")
+    else:
+        diagnosis = _first_unhealthy(replays, listings, call, by_design)
     diagnosis.evaluations = replays.evaluations
     diagnosis.seconds = {"plain": plain, "total": time.monotonic() - started}
     return diagnosis
-
-
-def _nondeterministic(replays: Replays, first: Sequence[Listing], second: Sequence[Listing]) -> Diagnosis | None:
-    """Two runs from the same memory that differ: nothing can be said about differences then."""
-    for one, other in zip(first, second, strict=False):
-        same = one.loss == other.loss or (math.isnan(one.loss) and math.isnan(other.loss))
-        if not same or not _same_gradients(one, other):
-            question = Question(replays, one)
-            tape, again = question.tape(), replays.tape(one.number, question.targets)
-            digests = {operation.key: operation.digest for operation in again.operations}
-            for left in tape.operations:  # not side by side: operations of several threads come in any order
-                if not same_digest(digests.get(left.key, ()), left.digest):
-                    cause = Cause("other", left.key[0], left.key[1], [t.name for t in one.targets], "supported")
-                    return Diagnosis(
-                        "nondeterministic", one, _as_listed(one), [cause], "two runs give different values here"
-                    )
-            return Diagnosis("nondeterministic", one, _as_listed(one), [], "two runs give different values")
-    return None
-
-
-def _same_gradients(one: Listing, other: Listing) -> bool:
-    """Whether the norms agree but for rounding: the order in which a sum comes from several threads is free."""
-    rounding = 1e-5 if one.single else 1e-12
-    norms = {target.name: target.norm for target in other.targets}
-    return norms.keys() == {target.name for target in one.targets} and all(
-        norm is None if target.norm is None else norm is not None and math.isclose(target.norm, norm, rel_tol=rounding)
-        for target in one.targets
-        for norm in (norms[target.name],)
-    )
-
-
-def _as_listed(listing: Listing) -> list[Finding]:
-    return [Finding(target, target.status) for target in listing.targets]
 
 
 def _first_unhealthy(
@@ -164,7 +122,7 @@ def _first_unhealthy(
             if diagnosis.causes:
                 diagnosis.path = path_of(question.tape(), diagnosis.causes[0])
         except (BodyFailedError, ChildFailedError) as error:
-            diagnosis = Diagnosis("unknown", listing, _as_listed(listing), reason=str(error))
+            diagnosis = Diagnosis("unknown", listing, as_listed(listing), reason=str(error))
         if diagnosis.verdict not in ("healthy", "unknown"):
             return diagnosis
         diagnoses.append(diagnosis)
@@ -189,16 +147,16 @@ def _diagnose(question: Question) -> Diagnosis:
         return _diagnose_nonfinite(question, bad or question.targets)
     if not question.targets:
         return Diagnosis(
-            "unknown", listing, _as_listed(listing), reason="no parameter can be recognised in a second run"
+            "unknown", listing, as_listed(listing), reason="no parameter can be recognised in a second run"
         )
     if question.raises_midway:
         return _diagnose_raising(question)
     unkept = nonleaf_cause(question)
     if unkept is not None:
         target, comparison, cause = unkept
-        findings = [*_as_listed(listing), Finding(target, "none", comparison)]
+        findings = [*as_listed(listing), Finding(target, "none", comparison)]
         return Diagnosis("severed", listing, findings, [cause], f"{target.name} is no leaf: its gradient is not kept")
-    findings = _compare_all(question)
+    findings = compare_all(question)
     verdicts: list[str] = []
     causes: list[Cause] = []
     meant, reason = _not_asked_about(question, findings)
@@ -261,60 +219,13 @@ def _not_asked_about(question: Question, findings: Sequence[Finding]) -> tuple[s
 def _diagnose_raising(question: Question) -> Diagnosis:
     """A computation that raises midway: a gradient that nobody gets, whatever it would be."""
     verdict, causes = raising_causes(question, question.targets)
-    return Diagnosis(verdict, question.listing, _as_listed(question.listing), causes, question.listing.raises)
+    return Diagnosis(verdict, question.listing, as_listed(question.listing), causes, question.listing.raises)
 
 
 def _diagnose_nonfinite(question: Question, bad: Sequence[Target]) -> Diagnosis:
     statuses = {target.status for target in bad}
     verdict = "nan" if "nan" in statuses or math.isnan(question.listing.loss) else "inf"
-    return Diagnosis(verdict, question.listing, _as_listed(question.listing), nonfinite_causes(question, bad))
-
-
-def _compare_all(question: Question) -> list[Finding]:
-    """Every target by itself where they are few; where they are many, groups of equal status first."""
-    targets = question.targets
-    slopes = dict(zip((t.key for t in targets), question.slopes(targets), strict=True))
-    if len(targets) <= MOST_SINGLE and not question.again:
-        return [_finding(question, target, slopes) for target in targets]
-    findings = []
-    for status in ("ok", "zero", "none"):
-        group = [target for target in targets if target.status == status]
-        if group:
-            findings += _group_findings(question, group, slopes)
-    return findings
-
-
-def _group_findings(question: Question, group: Sequence[Target], slopes: Mapping[Key | None, float]) -> list[Finding]:
-    comparison = question.compare(group, autograd=sum(slopes[target.key] for target in group))
-    status = _status(group[0], comparison, _noise(slopes))
-    if len(group) == 1 or status == group[0].status:
-        return [Finding(target, status, comparison) for target in group]
-    if status == "unknown" and len(group) <= 2:
-        return [Finding(target, status, comparison) for target in group]
-    middle = len(group) // 2
-    return [*_group_findings(question, group[:middle], slopes), *_group_findings(question, group[middle:], slopes)]
-
-
-def _finding(question: Question, target: Target, slopes: Mapping[Key | None, float]) -> Finding:
-    comparison = question.compare([target], autograd=slopes[target.key])
-    return Finding(target, _status(target, comparison, _noise(slopes)), comparison)
-
-
-def _noise(slopes: Mapping[Key | None, float]) -> float:
-    return 1e-13 * max(map(abs, slopes.values()), default=0.0)
-
-
-def _status(target: Target, comparison: Comparison, noise: float) -> str:
-    """What is known of a target; a slope below the noise is what rounding leaves of one that cancels."""
-    numeric = comparison.numeric
-    below = abs(comparison.autograd) <= noise and abs(numeric.value) <= noise + 3 * numeric.error
-    if comparison.agree or below:
-        return target.status
-    return _contradicted(comparison)
-
-
-def _contradicted(comparison: Comparison) -> str:
-    return "wrong" if comparison.differ or (not comparison.numeric.moved and comparison.autograd != 0) else "unknown"
+    return Diagnosis(verdict, question.listing, as_listed(question.listing), nonfinite_causes(question, bad))
 
 
 def _accept(question: Question, meant: Meant) -> None:

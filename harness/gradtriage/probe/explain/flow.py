@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from gradtriage.probe.explain.trace import LEAF
+from gradtriage.probe.explain.tape import LEAF
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.trace import Key, Operation, Tape
+    from gradtriage.probe.explain.tape import Key, Operation, Tape
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from gradtriage.probe.explain.program import NO_GRAPH
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.examination import Diagnosis, Finding
+    from gradtriage.probe.explain.examination import Diagnosis
+    from gradtriage.probe.explain.findings import Finding
     from gradtriage.probe.explain.question import Cause
     from gradtriage.probe.explain.survey import Survey
 

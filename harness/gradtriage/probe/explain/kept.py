@@ -11,7 +11,7 @@ from gradtriage.probe.explain.replays import BodyFailedError
 from gradtriage.probe.explain.rewrites import Frozen, Rewrite
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.trace import Key, Tape
+    from gradtriage.probe.explain.tape import Key, Tape
 
 # relative; large enough that a remembered value is told from rounding
 STEP = 1e-3

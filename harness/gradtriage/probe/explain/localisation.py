@@ -14,9 +14,9 @@ from gradtriage.probe.explain.rewrites import NumericBackward, OtherBackward, Ot
 from gradtriage.probe.explain.sites import Site
 
 if TYPE_CHECKING:
+    from gradtriage.probe.explain.listings import Target
     from gradtriage.probe.explain.question import Comparison, Question
-    from gradtriage.probe.explain.replays import Target
-    from gradtriage.probe.explain.trace import Key, Operation
+    from gradtriage.probe.explain.tape import Key, Operation
 
 # agreement of autograd with differences that stand in its place
 AGREEMENT = 1e-4

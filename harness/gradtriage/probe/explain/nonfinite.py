@@ -14,8 +14,8 @@ from gradtriage.probe.explain.rewrites import Frozen, Rewrite, SafeOperand
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.backward import NodeReport
-    from gradtriage.probe.explain.replays import Target
-    from gradtriage.probe.explain.trace import Key, Operation, Tape
+    from gradtriage.probe.explain.listings import Target
+    from gradtriage.probe.explain.tape import Key, Operation, Tape
 
 # of one line, that are made safe together
 _MOST_CALLS = 64

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from gradtriage.probe.explain.listings import Target
 from gradtriage.probe.explain.oracle import differentiate
 from gradtriage.probe.explain.question import Cause, Comparison, Question
-from gradtriage.probe.explain.replays import Target
 from gradtriage.probe.explain.results import Moved
 
 if TYPE_CHECKING:

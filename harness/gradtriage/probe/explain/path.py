@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gradtriage.probe.explain.trace import LEAF
+from gradtriage.probe.explain.tape import LEAF
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.question import Cause
     from gradtriage.probe.explain.sites import Site
-    from gradtriage.probe.explain.trace import Operation, Tape
+    from gradtriage.probe.explain.tape import Operation, Tape
 
 
 @dataclass(frozen=True)

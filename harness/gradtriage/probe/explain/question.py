@@ -14,10 +14,11 @@ from gradtriage.probe.explain.program import NO_GRAPH
 if TYPE_CHECKING:
     from gradtriage.probe.explain.backward import NodeReport
     from gradtriage.probe.explain.designs import Design
-    from gradtriage.probe.explain.replays import Listing, Replays, Target
+    from gradtriage.probe.explain.listings import Listing, Target
+    from gradtriage.probe.explain.replays import Replays
     from gradtriage.probe.explain.rewrites import Rewrite
     from gradtriage.probe.explain.sites import Site
-    from gradtriage.probe.explain.trace import Key, Tape
+    from gradtriage.probe.explain.tape import Key, Tape
 
 # Agreement of autograd with differences, relative; single precision leaves no more to be seen.
 TOLERANCE = 1e-4

@@ -13,9 +13,9 @@ from gradtriage.probe.explain.replays import BodyFailedError
 from gradtriage.probe.explain.wrongbackward import backward_causes
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.replays import Target
+    from gradtriage.probe.explain.listings import Target
     from gradtriage.probe.explain.rewrites import Rewrite
-    from gradtriage.probe.explain.trace import Key, Tape
+    from gradtriage.probe.explain.tape import Key, Tape
 
 MOST_WRITES = 24
 

@@ -23,13 +23,14 @@ from gradtriage.probe.explain.functions import described, function_name
 from gradtriage.probe.explain.identity import Key as LeafKey
 from gradtriage.probe.explain.identity import outputs_of
 from gradtriage.probe.explain.operations import operation_name, tensors_in, written_tensor
-from gradtriage.probe.explain.trace import Key, TapeRecorder
+from gradtriage.probe.explain.trace import TapeRecorder
 from gradtriage.probe.explain.transforms import SEEN, in_transform, outside, physical
 from gradtriage.probe.explain.values import Value, Values, same
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.program import GradientCall
     from gradtriage.probe.explain.rewrites import Rewrite
+    from gradtriage.probe.explain.tape import Key
 
 # A node of a backward pass: the operation that made it, its type, and which of several of these it is.
 NodeKey = tuple[int, str, int]

@@ -15,7 +15,7 @@ from gradtriage.probe.explain.rewrites import called
 if TYPE_CHECKING:
     from gradtriage.probe.explain.cuts import Cut
     from gradtriage.probe.explain.rewrites import Rewrite, Run
-    from gradtriage.probe.explain.trace import Key, Tape
+    from gradtriage.probe.explain.tape import Key, Tape
 
 _LOOKS = frozenset({"detach", "data"})
 

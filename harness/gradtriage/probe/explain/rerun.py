@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from gradtriage.probe.explain.program import GradientCall, Program
     from gradtriage.probe.explain.rewrites import Rewrite
-    from gradtriage.probe.explain.trace import Key
+    from gradtriage.probe.explain.tape import Key
 
 MOST_CALLS = 8
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.trace import Tape
+    from gradtriage.probe.explain.tape import Tape
 
 _PREFIX = "scripted "
 # what sees an operation: function, arguments, and what runs it

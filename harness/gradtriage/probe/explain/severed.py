@@ -13,8 +13,8 @@ from gradtriage.probe.explain.replays import BodyFailedError
 from gradtriage.probe.explain.rewrites import Frozen, Rewrite
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.replays import Target
-    from gradtriage.probe.explain.trace import Key
+    from gradtriage.probe.explain.listings import Target
+    from gradtriage.probe.explain.tape import Key
 
 MOST_CANDIDATES = 200
 MOST_REPAIRS = 8

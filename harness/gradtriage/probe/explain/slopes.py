@@ -13,7 +13,7 @@ from gradtriage.probe.explain.rewrites import NumericBackward
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.rewrites import Rewrite, Run
-    from gradtriage.probe.explain.trace import Operation
+    from gradtriage.probe.explain.tape import Operation
 
 # packages whose functions hand on gradients with respect to the tangent space of a Lie group
 LIE_PACKAGES = ("pypose", "lietorch")

@@ -12,8 +12,8 @@ from gradtriage.probe.explain.replays import BodyFailedError
 from gradtriage.probe.explain.rewrites import Frozen, Rewrite
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.replays import Target
-    from gradtriage.probe.explain.trace import Key
+    from gradtriage.probe.explain.listings import Target
+    from gradtriage.probe.explain.tape import Key
 
 # relative to the parameter's magnitude; the smallest at which the loss moves is used
 JUMPS = (0.01, 0.1, 0.5, 1.0, 3.0)

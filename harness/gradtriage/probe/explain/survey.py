@@ -12,8 +12,8 @@ from gradtriage.probe.explain.operations import HOOKS
 from gradtriage.probe.explain.oracle import LADDER
 
 if TYPE_CHECKING:
+    from gradtriage.probe.explain.listings import Target
     from gradtriage.probe.explain.question import Question
-    from gradtriage.probe.explain.replays import Target
 
 
 @dataclass(frozen=True)

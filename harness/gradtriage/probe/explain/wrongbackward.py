@@ -13,9 +13,9 @@ from gradtriage.probe.explain.replays import BodyFailedError
 from gradtriage.probe.explain.rewrites import NoHook, NumericBackward, Rewrite
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.replays import Target
+    from gradtriage.probe.explain.listings import Target
     from gradtriage.probe.explain.sites import Site
-    from gradtriage.probe.explain.trace import Operation
+    from gradtriage.probe.explain.tape import Operation
 
 _MOST_STATEMENTS = 24
 
