@@ -14,13 +14,18 @@ from gradtriage.evidence.events import merge_gradients
 from gradtriage.evidence.files import files_below, sha256
 from gradtriage.evidence.scanning import scan_document
 from gradtriage.evidence.stamp import moment
+from gradtriage.history.registry import KNOWN
 from gradtriage.model.document import strict_json, to_json
 from gradtriage.model.documents import Criteria, Manifest
+from gradtriage.model.suite import Known
 from gradtriage.report.picture import path_picture
 from gradtriage.report.summary import render_summary
 from gradtriage.run.seal import judge_criteria
 from gradtriage.triage.captured import Captured, read_captured
+from gradtriage.triage.failures import failures_of
 from gradtriage.triage.judgement import judge
+from gradtriage.triage.suite import suite_document
+from gradtriage.triage.tabulation import tabulate
 
 REQUIRED = (
     "command.txt", "pytest.log", "pytest.xml", "exit_code.txt", "gradients.json", "environment.json", "criteria.json",
@@ -111,7 +116,7 @@ def _manifest_faults(captured: Captured, manifest: Manifest, criteria: Criteria)
 
 def _source_faults(captured: Captured, manifest: Manifest, criteria: Criteria) -> Iterator[str]:
     """Documents that follow from the events alone."""
-    del manifest, criteria
+    del criteria
     folder, task = captured.folder, captured.task
     if (folder / "exit_code.txt").read_text().strip() != str(captured.ending.exit_code):
         yield f"exit_code.txt: is not the {captured.ending.exit_code} of ending.json"
@@ -125,6 +130,11 @@ def _source_faults(captured: Captured, manifest: Manifest, criteria: Criteria) -
         derived["diagnosis.json"] = told
     if captured.scan is not None:
         derived["scan.json"] = scan_document(captured.events, read_capture(folder / "replays"))
+    if captured.suite is not None and manifest.tool_version == __version__:  # another may know causes differently
+        known = Known.read(folder / KNOWN)
+        table = tabulate(captured.chunks)
+        document, _ = suite_document(table, failures_of(table, captured.chunks), known)
+        derived["suite.json"] = document.model_dump(mode="json", by_alias=True)
     for name, document in derived.items():
         if strict_json((folder / name).read_bytes()) != strict_json(to_json(document)):
             yield f"{name}: does not follow from the events"

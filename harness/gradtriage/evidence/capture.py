@@ -1,6 +1,7 @@
 """The event stream as the evidence is made from it: only events that are what they say they are."""
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +26,23 @@ _NEEDED: dict[str, dict[str, type | tuple[type, ...]]] = {
     "lost": {"count": int},
     "damaged": {"lines": int},
 }
+# lone surrogates, and numbers that are not finite or may not be
+_SUSPICIOUS = re.compile(rb"\\u[dD][89a-fA-F]|NaN|Infinity|[eE]\+?\d{3}")
 _LATEST = 1e11  # seconds since 1970; what lies behind it is no time
 
 
 def read_capture(folder: Path) -> list[Event]:
     """The sound events of a folder in order of time; those that are none are counted in `damaged` events."""
-    sound, damaged = [], 0
-    for event in read_events(folder):
-        try:
-            clean = _clean(event)
-        except ValueError:
-            damaged += 1
-            continue
-        if _is_sound(clean):
-            sound.append(clean)
-        else:
-            damaged += 1
-    if damaged:
-        last = sound[-1]["time"] if sound else 0.0
-        sound.append({"event": "damaged", "time": last, "lines": damaged})
-    return sound
+    return read_events(folder, _checked)
+
+
+def _checked(line: bytes, event: Event) -> Event | None:
+    """The event, if it is what it says it is."""
+    try:
+        clean = _clean(event) if _SUSPICIOUS.search(line) else event
+    except ValueError:
+        return None
+    return clean if _is_sound(clean) else None
 
 
 def _is_sound(event: Event) -> bool:

@@ -14,6 +14,7 @@ import math
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,6 @@ class EventWriter:
         try:
             if self._descriptor is None:
                 self._descriptor = self._open()
-            size = os.fstat(self._descriptor).st_size
             written = os.write(self._descriptor, data)
         except OSError:
             return False
@@ -115,7 +115,7 @@ class EventWriter:
             self._torn = False
             return True
         try:
-            os.ftruncate(self._descriptor, size)
+            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
         except OSError:
             self._torn = True
         return False
@@ -135,12 +135,16 @@ class EventWriter:
             return descriptor
 
 
-def read_events(folder: Path) -> list[Event]:
+def read_events(folder: Path, checked: Callable[[bytes, Event], Event | None] | None = None) -> list[Event]:
     """Every event of every `events*.jsonl` in `folder`, in the order in which they happened.
 
     Events of one file keep their order even if the clock was set back. Lines that are not an event (the last one
     of a killed process, garbage) are left out; for each file with such lines an event `damaged` with their number
     follows at the end.
+
+    Args:
+        folder: Where the streams lie.
+        checked: Looks at each line and its event; None from it makes the line a damaged one.
     """
     merged: list[tuple[float, Event]] = []
     damaged: list[tuple[float, Event]] = []
@@ -149,6 +153,8 @@ def read_events(folder: Path) -> list[Event]:
         with path.open("rb") as stream:
             for line in stream:
                 event = _decode(line)
+                if event is not None and checked is not None:
+                    event = checked(line, event)
                 if event is None:
                     bad += bool(line.strip())
                     continue

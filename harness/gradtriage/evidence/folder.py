@@ -16,6 +16,8 @@ from gradtriage.evidence.stamp import is_stamp, mint, order
 from gradtriage.model.document import strict_json, to_json
 
 RUNNING = "running.json"
+# What the plugin is told of the pins; holds their values, so it never stays.
+REQUEST = "request.json"
 RUNNING_SCHEMA = "gradtriage.running/1"
 # A reserve that is given up when the disk is full, so that what was captured can still be sealed.
 RESERVE = ".reserve"
@@ -23,7 +25,10 @@ RESERVE_BYTES = 512 * 1024
 # Room for the ending of the process, taken at the start: how a run ended can be noted on a disk that is full.
 ENDING = ".ending"
 ENDING_BYTES = 4096
-PASSING = (RUNNING, RESERVE, ENDING)
+CHILD = "child.json"
+CHILD_SCHEMA = "gradtriage.child/1"
+# What a living run needs and a whole folder does not have.
+PASSING = (RUNNING, RESERVE, ENDING, CHILD)
 _MOVING_SECONDS = 5.0
 
 
@@ -55,6 +60,8 @@ class PartialFolder:
         """
         for name in PASSING:
             (self.path / name).unlink(missing_ok=True)
+        for noted in self.path.rglob(CHILD):
+            noted.unlink(missing_ok=True)
         if self.final.exists():
             raise EvidenceError(f"{self.final} exists already; the evidence stays in {self.path}")
         self.path.rename(self.final)
@@ -111,11 +118,15 @@ def _occupy(partial: PartialFolder, now: datetime) -> None:
         raise
 
 
-def note_child(partial: PartialFolder, pid: int, mark: str) -> None:
-    """Writes down the process that runs the tests, so that a later command can end what a killed runner left."""
-    running = strict_json((partial.path / RUNNING).read_text(encoding="utf-8"))
-    running["child"] = {"pid": pid, "mark": mark}
-    write_whole(partial.path / RUNNING, to_json(running))
+def note_child(capture: Path, pid: int, mark: str) -> None:
+    """Writes down the process that runs the tests, so that a later command can end what a killed runner left.
+
+    Args:
+        capture: Where that process leaves its capture: the evidence folder or one in it.
+        pid: The process.
+        mark: What it and its children carry in their environment.
+    """
+    write_whole(capture / CHILD, to_json({"schema": CHILD_SCHEMA, "pid": pid, "mark": mark}))
 
 
 def note_ending(partial: PartialFolder, text: str) -> None:
@@ -177,10 +188,14 @@ def _age(folder: Path) -> float:
         return 0.0
 
 
-def child_of(partial: PartialFolder) -> tuple[str, int] | None:
-    """The mark and the process id of the test process that a runner started, if it came so far."""
+def children_of(partial: PartialFolder) -> list[tuple[str, int]]:
+    """The mark and the process id of each test process that a runner started."""
+    return [child for path in sorted(partial.path.rglob(CHILD)) if (child := _child(path)) is not None]
+
+
+def _child(path: Path) -> tuple[str, int] | None:
     try:
-        child = strict_json((partial.path / RUNNING).read_bytes())["child"]
+        child = strict_json(path.read_bytes())
         return str(child["mark"]), int(child["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -29,7 +29,8 @@ Flag = Annotated[bool, Field(strict=True)]
 class Part(BaseModel):
     """A part of a document: unknown fields are kept and ignored, so that newer writers can add some."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    # what checks a document is made when the first one comes: most commands see few kinds of them
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
 
 class Document(Part):

@@ -183,6 +183,7 @@ class TaskDocument(Document):
     start: Text
     tool_version: Text
     command: Text
+    pytest_args: list[Text] = Field(default_factory=list)
     timeout: Number
     pins: dict[str, Text | None]
     commit: Text | None
@@ -199,14 +200,15 @@ class Ending(Document):
     """`ending.json`: how the test process ended, as the runner saw it.
 
     Attributes:
-        cause: `exited` by itself, `timeout`, `interrupted` by the user, or `abandoned`: the runner was killed.
+        cause: `exited` by itself, `timeout`, `memory` (stopped at its limit), `interrupted` by the user, or
+            `abandoned`: the runner was killed.
         exit_code_source: `process`: the status of the process itself; `session`: what pytest reported before it
             ended; `assumed`: nobody could see it, -9 because the kernel kills pytest with its runner.
     """
 
     SCHEMA: ClassVar[str] = "gradtriage.ending/1"
     schema_: Literal["gradtriage.ending/1"] = Field(default="gradtriage.ending/1", alias="schema")
-    cause: Literal["exited", "timeout", "interrupted", "abandoned"]
+    cause: Literal["exited", "timeout", "memory", "interrupted", "abandoned"]
     exit_code: Integer
     exit_code_source: Literal["process", "session", "assumed"]
     end: Text

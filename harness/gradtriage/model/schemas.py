@@ -15,6 +15,7 @@ from gradtriage.model.document import to_json
 from gradtriage.model.documents import Criteria, Ending, Environment, Gradients, Manifest, TaskDocument
 from gradtriage.model.plan import Plan
 from gradtriage.model.scan import ScanDocument
+from gradtriage.model.suite import ChunkDocument, ClustersDocument, Known, Registry, SuiteDocument
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _MODELS: dict[str, type[BaseModel]] = {
@@ -26,6 +27,11 @@ _MODELS: dict[str, type[BaseModel]] = {
     "diagnosis": DiagnosisDocument,
     "scan": ScanDocument,
     "baseline": BaselineDocument,
+    "suite": SuiteDocument,
+    "clusters": ClustersDocument,
+    "chunk": ChunkDocument,
+    "known": Known,
+    "registry": Registry,
     "task": TaskDocument,
     "ending": Ending,
 }

@@ -32,6 +32,7 @@ class Settings(BaseModel):
         reports: Folder for evidence where no plan names one.
         ledger: The ledger where no plan names one.
         by_design: Where gradients are stopped or replaced on purpose: `file.py` or `file.py::function`.
+        history: Another database for the history, as a URL of SQLAlchemy; None for a file beside the evidence.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,6 +41,7 @@ class Settings(BaseModel):
     reports: Text = "reports"
     ledger: Text = "fix_plan.md"
     by_design: tuple[ByDesign, ...] = ()
+    history: Text | None = None
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ class Request:
         corruptions: What is done to the gradients there.
         record: Where the tests' runs are to be recorded as a baseline, and what it says of itself.
         baseline: The baseline that they are to be held against: its `path`, and `against` in the user's words.
+        chunk: Which part of a suite this session runs, and how long it may take.
     """
 
     pins: dict[str, str | None] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Request:
     corruptions: list[str] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
     baseline: dict[str, str] = field(default_factory=dict)
+    chunk: dict[str, Any] = field(default_factory=dict)
 
 
 def read_request(folder: Path) -> Request:
@@ -65,7 +67,9 @@ def read_request(folder: Path) -> Request:
         raise ValueError(f"{path}: not a {REQUEST_SCHEMA} document")
     pins = request.get("pins") or {}
     wanted = {str(name): None if value is None else str(value) for name, value in pins.items()}
-    asked = {name: request[name] for name in ("places", "corruptions", "record", "baseline") if request.get(name)}
+    asked = {
+        name: request[name] for name in ("places", "corruptions", "record", "baseline", "chunk") if request.get(name)
+    }
     by_design = [str(place) for place in request.get("by_design") or []]
     return Request(wanted, bool(request.get("explain")), by_design, **asked)
 

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     import pytest
 
 _MESSAGE_LIMIT = 2000
+_TEXT_LIMIT = 20_000
 
 
-def phase_event(report: pytest.TestReport, exception: str | None, root: Path) -> dict[str, Any]:
+def phase_event(report: pytest.TestReport, root: Path) -> dict[str, Any]:
     """The fields of a `phase` event.
 
     Args:
         report: The report of a setup, call or teardown.
-        exception: The type of what it raised, which the report itself does not keep.
         root: pytest's rootdir; places below it are named relative to it.
     """
     fields: dict[str, Any] = {
@@ -28,7 +28,6 @@ def phase_event(report: pytest.TestReport, exception: str | None, root: Path) ->
         "outcome": report.outcome if report.outcome in ("passed", "failed", "skipped") else "failed",
         "xfail": hasattr(report, "wasxfail"),
         "seconds": report.duration,
-        "exception": exception,
         "message": None if report.longrepr is None else message_of(report.longrepr),
         "where": _place_of(report.longrepr, root),
     }
@@ -39,6 +38,14 @@ def phase_event(report: pytest.TestReport, exception: str | None, root: Path) ->
     if context is not None:
         fields["subtest"] = clean(str(getattr(context, "msg", None) or getattr(context, "kwargs", "")))
     return fields
+
+
+def text_of(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """What pytest says of a failure, long texts without their middle."""
+    text = str(report.longreprtext)
+    if len(text) > _TEXT_LIMIT:
+        text = f"{text[: _TEXT_LIMIT // 4]}\n...\n{text[-3 * _TEXT_LIMIT // 4 :]}"
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def message_of(longrepr: Any) -> str:

@@ -14,9 +14,12 @@ import pytest
 from gradtriage.evidence.events import EventWriter, merge_gradients, read_events
 from gradtriage.plugin import phases
 from gradtriage.plugin.baseline import BaselineHooks, Held
+from gradtriage.plugin.chunk import ChunkHooks, PassOver
 from gradtriage.plugin.explanation import ExplanationHooks, watch_compilation
+from gradtriage.plugin.failures import exception_fields
 from gradtriage.plugin.output import OwnFolder, Request, read_request, wanted_folder
 from gradtriage.plugin.pins import PinWatch
+from gradtriage.plugin.reports import TestReports
 from gradtriage.plugin.snapshot import snapshot
 from gradtriage.plugin.strength import StrengthHooks
 from gradtriage.plugin.summary import summary_lines
@@ -44,14 +47,13 @@ class CaptureSession:
         self._nodeid = ""
         self._calls: dict[str, int] = {}
         self._errors: dict[str, int] = {}
-        self._exceptions: dict[tuple[str, str], str] = {}
         self._request = Request()
-        with self._swallow("request"):
+        with self.swallow("request"):
             folder, own = wanted_folder(config)
             if not own:
                 self._request = read_request(folder)
         if self._request.explain:
-            with self._swallow("watch torch.compile"):
+            with self.swallow("watch torch.compile"):
                 watch_compilation()
         self._pins = PinWatch(self._request.pins)
 
@@ -59,7 +61,7 @@ class CaptureSession:
 
     def install_probe(self) -> None:
         """Hangs the probe into torch, now or when the tests import it."""
-        with self._swallow("install"):
+        with self.swallow("install"):
             install.attach(self)
 
     def opened(self, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -73,25 +75,25 @@ class CaptureSession:
         """Takes the record of one gradient call."""
         nodeid = self._nodeid or record["where"]["file"]
         self._calls[nodeid] = call = self._calls.get(nodeid, 0) + 1
-        self._write("gradient", nodeid=nodeid, call=call, **record)
+        self.tell("gradient", nodeid=nodeid, call=call, **record)
 
     def error(self, place: str, error: BaseException) -> None:
         """Takes what went wrong inside the capture; the first few of each place are written."""
         self._errors[place] = count = self._errors.get(place, 0) + 1
         if count <= _ERRORS_PER_PLACE:
-            self._write("probe_error", place=place, nodeid=self._nodeid, error=phases.short_message(error))
+            self.tell("probe_error", place=place, nodeid=self._nodeid, error=phases.short_message(error))
 
     # pytest's side: the session
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Opens the stream."""
-        with self._swallow("sessionstart"):
+        with self.swallow("sessionstart"):
             self._controller = self.config.pluginmanager.has_plugin("dsession")
             self.worker = getattr(self.config, "workerinput", {}).get("workerid")
             self._open()
-            self._report_pins("", "conftest")
-            self._write(
+            self.report_pins("", "conftest")
+            self.tell(
                 "session_start",
                 pid=phases.process_id(),
                 worker=self.worker,
@@ -109,13 +111,13 @@ class CaptureSession:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Writes how the session ended and what the environment is by now."""
-        with self._swallow("sessionfinish"):
+        with self.swallow("sessionfinish"):
             taken = snapshot(self._pins.snapshot(), with_packages=False)
-            self._write("session_finish", exit_status=int(exitstatus), snapshot=taken)
+            self.tell("session_finish", worker=self.worker, exit_status=int(exitstatus), snapshot=taken)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Says where the gradients are and which tests have suspicious ones."""
-        with self._swallow("summary"):
+        with self.swallow("summary"):
             if self._busy is not None:
                 terminalreporter.write_line(f"gradtriage: nothing captured, another session writes to {self._busy}")
             if self._own is None or self.worker is not None or self._writer is None:
@@ -127,7 +129,7 @@ class CaptureSession:
 
     def close(self) -> None:
         """Takes the probe out of torch and closes the stream."""
-        with self._swallow("close"):
+        with self.swallow("close"):
             install.detach(self)
         if self._writer is not None:
             self._writer.close()
@@ -144,57 +146,61 @@ class CaptureSession:
         before, self._nodeid = self._nodeid, collector.nodeid.split("::")[0]
         try:
             report = yield
-            self._report_pins(collector.nodeid, "collection")
+            self.report_pins(collector.nodeid, "collection")
         finally:
             self._nodeid = before
-        with self._swallow("collect report"):
+        with self.swallow("collect report"):
             if report.failed:
-                self._write("collect_error", nodeid=report.nodeid, message=phases.message_of(report.longrepr))
+                call: pytest.CallInfo[Any] | None = getattr(report, "call", None)
+                raised = call.excinfo.value if call is not None and call.excinfo is not None else None
+                fields = exception_fields(raised, report.nodeid, self.root) if raised is not None else {}
+                message = phases.short_message(raised.__cause__) if raised and raised.__cause__ else None
+                message = message or phases.message_of(report.longrepr)
+                text = phases.text_of(report) if self._request.chunk else None
+                self.tell("collect_error", nodeid=report.nodeid, message=message, text=text, **fields)
         return report
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Lists what will run."""
-        with self._swallow("collection"):
+        with self.swallow("collection"):
             if not self._controller:
-                self._write("collected", nodeids=[item.nodeid for item in session.items])
+                self.tell("collected", nodeids=[item.nodeid for item in session.items])
 
-    # pytest's side: one test
+    # the side of the hooks for single tests
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Marks start and end; a test that took its process or session with it has no end."""
-        self._nodeid = item.nodeid
-        self._calls.pop(item.nodeid, None)
-        self._write("test_start", nodeid=item.nodeid)
-        try:
-            result = yield
-            self._write("test_end", nodeid=item.nodeid)
-        finally:
-            self._nodeid = ""
-            self._exceptions.clear()
-        return result
+    def tell(self, kind: str, /, **fields: Any) -> None:
+        """Writes an event."""
+        if self._writer is not None:
+            self._writer.write(kind, **fields)
+        elif self._busy is None:
+            self._early.append((kind, fields))
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Notes the exception's type, which the report does not keep, and checks the pins after each phase."""
-        report = yield
-        with self._swallow("makereport"):
-            if call.excinfo is not None:
-                self._exceptions[item.nodeid, call.when] = call.excinfo.typename
+    def enter(self, nodeid: str) -> None:
+        """A test begins: gradients are its own from here on."""
+        self._nodeid = nodeid
+        self._calls.pop(nodeid, None)
+
+    def leave(self) -> None:
+        """The test is over."""
+        self._nodeid = ""
+
+    def report_pins(self, nodeid: str, when: str) -> None:
+        """Writes which pins were changed since the last look."""
+        for name, value, restored in self._pins.changes():
+            if restored:
+                self.tell("pin_restored", nodeid=nodeid, name=name)
             else:
-                self._exceptions.pop((item.nodeid, call.when), None)
-            self._report_pins(item.nodeid, call.when)
-        return report
+                self.tell("pin_changed", nodeid=nodeid, name=name, value=value, when=when, restored=False)
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Writes the outcome of a phase."""
-        with self._swallow("logreport"):
-            if not self._controller:
-                exception = self._exceptions.get((report.nodeid, report.when))
-                self._write("phase", **phases.phase_event(report, exception, self.root))
+    @contextlib.contextmanager
+    def swallow(self, place: str) -> Iterator[None]:
+        """Lets no exception of ours out; it becomes an event."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test goes on
+            with contextlib.suppress(Exception):
+                self.error(place, error)
 
     # helpers
 
@@ -210,35 +216,24 @@ class CaptureSession:
         early, self._early = self._early, []
         for kind, fields in early:
             self._writer.write(kind, **fields)
-        if self._request.explain and not self._controller:
-            baseline = self._request.baseline
+        if not self._controller:
+            for name, hooks in self._hooks():
+                self.config.pluginmanager.register(hooks, f"gradtriage-{name}")
+
+    def _hooks(self) -> Iterator[tuple[str, object]]:
+        """What is registered for single tests, as the runner asks."""
+        request = self._request
+        if request.chunk:
+            chunk = ChunkHooks(self, request.chunk, lists=self.worker in (None, "gw0"))
+            yield "chunk", chunk
+            yield "pass-over", PassOver(chunk)
+        else:
+            yield "reports", TestReports(self)
+        if request.explain:
+            baseline = request.baseline
             held = Held(Path(baseline["path"]), baseline["against"], self.root) if baseline else None
-            hooks = ExplanationHooks(self.root, self._write, self._request.by_design, held)
-            self.config.pluginmanager.register(hooks, "gradtriage-explanation")
-        if self._request.record and not self._controller:
-            recorder = BaselineHooks(self.root, self._write, self._request.record)
-            self.config.pluginmanager.register(recorder, "gradtriage-baseline")
-        if self._request.places and not self._controller:
-            strength = StrengthHooks(self.root, self._write, self._request.places, self._request.corruptions)
-            self.config.pluginmanager.register(strength, "gradtriage-strength")
-
-    def _write(self, kind: str, /, **fields: Any) -> None:
-        if self._writer is not None:
-            self._writer.write(kind, **fields)
-        elif self._busy is None:
-            self._early.append((kind, fields))
-
-    def _report_pins(self, nodeid: str, when: str) -> None:
-        for name, value, restored in self._pins.changes():
-            if restored:
-                self._write("pin_restored", nodeid=nodeid, name=name)
-            else:
-                self._write("pin_changed", nodeid=nodeid, name=name, value=value, when=when, restored=False)
-
-    @contextlib.contextmanager
-    def _swallow(self, place: str) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - whatever it is, the test goes on
-            with contextlib.suppress(Exception):
-                self.error(place, error)
+            yield "explanation", ExplanationHooks(self.root, self.tell, request.by_design, held)
+        if request.record:
+            yield "baseline", BaselineHooks(self.root, self.tell, request.record)
+        if request.places:
+            yield "strength", StrengthHooks(self.root, self.tell, request.places, request.corruptions)

@@ -15,6 +15,7 @@ from gradtriage.model.documents import Criteria
 from gradtriage.report import markdown
 from gradtriage.report.comparison import comparison_lines, compilation_lines, stood
 from gradtriage.report.story import proof_sentence
+from gradtriage.report.suite import count_line, place_of
 from gradtriage.triage.captured import Captured
 from gradtriage.triage.figures import figures, lasting_pin_changes
 from gradtriage.triage.findings import Finding, findings
@@ -53,6 +54,8 @@ def render_summary(captured: Captured, judgement: Judgement, criteria: Criteria)
         date=_date(captured),
         seen={"start": captured.saw_start, "end": captured.saw_end},
         diagnosis=captured.diagnosis,
+        suite=captured.suite,
+        counts=count_line(captured.suite) if captured.suite else "",
         pin_changes=lasting_pin_changes(captured),
         artifacts=_artifacts(captured),
     )
@@ -87,6 +90,7 @@ def _template() -> Template:
         "comparison": comparison_lines,
         "compilation": compilation_lines,
         "stood": stood,
+        "place": place_of,
     }
     jinja.globals["verdicts"] = VERDICTS
     return jinja.get_template("summary.md.j2")
@@ -212,6 +216,8 @@ def _artifacts(captured: Captured) -> list[tuple[str, str]]:
         asked.append(("path.svg", "the way from a parameter to the loss"))
     if captured.scan is not None:
         asked.append(("scan.json", "what the gradient checks prove"))
+    if captured.suite is not None:
+        asked.append(("suite.json", "every test's standing, the chunks, and the failures by cause"))
     return [
         *asked,
         ("command.txt", "the run in one line, to be pasted at the project's root"),
@@ -221,8 +227,14 @@ def _artifacts(captured: Captured) -> list[tuple[str, str]]:
         ("gradients.json", "every gradient computation"),
         ("environment.json", "the environment as the test process saw it"),
         ("criteria.json", "the exit criteria as evaluated"),
-        ("events.jsonl", "the event stream that the others are made from"),
+        _events(captured),
         ("task.json", "what was asked of this run"),
         ("ending.json", "how the process ended"),
         ("manifest.json", "size and SHA-256 of every file"),
     ]
+
+
+def _events(captured: Captured) -> tuple[str, str]:
+    if captured.suite is not None:
+        return "chunks", "what each process left: its events, its log, its JUnit file"
+    return "events.jsonl", "the event stream that the others are made from"

@@ -16,8 +16,9 @@ from typing import IO, Literal
 
 from gradtriage.errors import UsageError
 from gradtriage.run import tree
+from gradtriage.run.memory import MemoryWatch
 
-Cause = Literal["exited", "timeout", "interrupted"]
+Cause = Literal["exited", "timeout", "interrupted", "memory"]
 _POLL = 0.05
 _DRAIN = 2.0
 _PR_SET_PDEATHSIG = 1
@@ -32,6 +33,7 @@ class Job:
         timeout: Seconds until it is stopped.
         grace: Seconds it gets after the interrupt, and again after the termination signal.
         echo: Where the output is shown while it comes; None for nowhere.
+        memory: Bytes that all its processes may hold together; None for no limit.
     """
 
     command: Sequence[str]
@@ -42,6 +44,7 @@ class Job:
     timeout: float
     grace: float
     echo: IO[bytes] | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Ending:
 
     Attributes:
         exit_code: The process's own status; negative for a signal.
-        cause: `exited` by itself, or stopped for its `timeout` or because the user `interrupted`.
+        cause: `exited` by itself, or stopped for its `timeout`, its `memory` or because the user `interrupted`.
         left: Processes that the job left behind and that were killed.
         log_error: Why the log is not whole, if it is not.
     """
@@ -105,8 +108,13 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
 
 
 def _wait(process: subprocess.Popen[bytes], job: Job, noted: list[int], others: Collection[int] | None) -> Cause:
-    if _ends_within(process, job.timeout, lambda: bool(noted)):
+    memory = MemoryWatch(process.pid, job.memory)
+    if _ends_within(process, job.timeout, lambda: bool(noted) or memory.is_exceeded()):
         return "exited"
+    if memory.exceeded:  # it would go on to grow while it is asked to end
+        tree.kill(process.pid, job.mark, others)
+        process.wait()
+        return "memory"
     cause: Cause = "interrupted" if noted else "timeout"
     asked = len(noted)
     for signum in (signal.SIGINT, signal.SIGTERM):
@@ -200,12 +208,17 @@ def _signals_noted() -> Iterator[list[int]]:
 
 
 def _die_with_parent() -> Callable[[], None]:
-    """Lets the kernel kill the test process when the runner is killed: nobody writes into a folder without a runner."""
+    """Lets the kernel kill the test process when the runner is killed: nobody writes into a folder without a runner.
+
+    And, when memory is short, before it kills the runner.
+    """
     prctl = ctypes.CDLL(None).prctl
     parent = os.getpid()
 
     def arrange() -> None:
         prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123 - after a fork
+            score.write("500")
         if os.getppid() != parent:
             os._exit(1)
 

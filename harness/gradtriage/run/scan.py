@@ -10,7 +10,7 @@ from gradtriage.evidence.scanning import NOISE, places_to_replay
 from gradtriage.model.documents import Ending
 from gradtriage.model.plan import PytestChunk
 from gradtriage.model.settings import Project
-from gradtriage.run.command import interpreter
+from gradtriage.run.command import Interpreter
 from gradtriage.run.runner import Outcome, execute, run_task
 from gradtriage.run.task import EXPLAIN_PINS, Task, Words
 
@@ -42,20 +42,21 @@ def run_scan(task: Task, echo: IO[bytes] | None, *, strength: bool) -> Outcome:
         strength: Try every corruption, and not noise alone.
     """
 
-    def replay(partial: PartialFolder, ending: Ending) -> None:
+    def perform(partial: PartialFolder, python: Interpreter) -> Ending:
+        ending = execute(task, python, partial.path, echo)
         places = places_to_replay(read_capture(partial.path))
-        if not places or ending.cause != "exited":
-            return
-        folder = partial.path / REPLAYS
-        folder.mkdir()
-        corruptions = list(STRENGTH if strength else STRENGTH[:1])
-        if echo is not None:
-            replays = sum(map(len, places.values())) * len(corruptions)
-            line = f"gradtriage: replaying {len(places)} tests, {replays} times in all, with gradients corrupted\n"
-            echo.write(line.encode())
-            echo.flush()
-        # the same arguments: options, plugins and workers are those of the suite; the plugin leaves the other tests out
-        again = replace(task, request={"places": places, "corruptions": corruptions})
-        execute(again, interpreter(task.project), partial, folder, None)
+        if places and ending.cause == "exited":
+            corruptions = list(STRENGTH if strength else STRENGTH[:1])
+            if echo is not None:
+                replays = sum(map(len, places.values())) * len(corruptions)
+                line = f"gradtriage: replaying {len(places)} tests, {replays} times in all, with gradients corrupted\n"
+                echo.write(line.encode())
+                echo.flush()
+            folder = partial.path / REPLAYS
+            folder.mkdir()
+            # the same arguments: options, plugins and workers are those of the suite; the plugin leaves other tests out
+            again = replace(task, request={"places": places, "corruptions": corruptions})
+            execute(again, python, folder, None)
+        return ending
 
-    return run_task(task, echo, replay)
+    return run_task(task, echo, perform)

@@ -1,5 +1,6 @@
 """Turning what a run left in its partial folder into a whole evidence folder: the same steps for every ending."""
 
+import contextlib
 import errno
 import shutil
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from filelock import Timeout
 from gradtriage import __version__
 from gradtriage.errors import DocumentError, EvidenceError, GradTriageError
 from gradtriage.evidence.capture import read_capture
+from gradtriage.evidence.chunks import capture_folders
 from gradtriage.evidence.diagnosis import told_diagnosis
 from gradtriage.evidence.environment import environment_document
 from gradtriage.evidence.events import merge_gradients
@@ -19,29 +21,37 @@ from gradtriage.evidence.files import files_below, sha256, write_whole
 from gradtriage.evidence.folder import (
     ENDING,
     PASSING,
+    REQUEST,
     PartialFolder,
-    child_of,
+    children_of,
     is_alive,
     note_ending,
     noted_ending,
     partial_folders,
     sealing_lock,
 )
-from gradtriage.evidence.junit import read_junit, rebuild_junit
+from gradtriage.evidence.junit import JUnit, read_junit
+from gradtriage.evidence.junit_write import rebuild_junit
 from gradtriage.evidence.scanning import scan_document
+from gradtriage.history.registry import locked_registry
 from gradtriage.model.diagnosis import DiagnosisDocument
 from gradtriage.model.document import to_json
 from gradtriage.model.documents import Criteria, CriterionResult, Ending, FileEntry, Manifest, TaskDocument
 from gradtriage.report.picture import path_picture
 from gradtriage.report.summary import count_sections, render_summary
 from gradtriage.run import tree
-from gradtriage.triage.captured import Captured, read_captured
+from gradtriage.run.codes import suite_exit_code
+from gradtriage.run.seal_suite import (
+    abandoned_chunk_endings,
+    chunk_exit_codes,
+    is_suite,
+    write_suite,
+)
+from gradtriage.triage.captured import Captured, read_captured, read_told
 from gradtriage.triage.checks import evaluate
 from gradtriage.triage.figures import figures
 from gradtriage.triage.judgement import Judgement, judge
 
-# What the plugin is told of the pins; holds their values, so it never stays.
-REQUEST = "request.json"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -53,9 +63,11 @@ def seal(partial: PartialFolder, ending: Ending) -> Path:
             and the next command tries again.
     """
     note_ending(partial, ending.to_json())
+    suite = is_suite(partial.path)
     for attempt in (1, 2):
         try:
-            return _sealed(partial, ending)
+            with locked_registry(partial.path.parent.parent) if suite else contextlib.nullcontext():
+                return _sealed(partial, ending)
         except OSError as error:
             if attempt == 1 and error.errno in _FULL and partial.release_reserve():
                 continue
@@ -73,19 +85,23 @@ def _sealed(partial: PartialFolder, ending: Ending) -> Path:
     write_whole(folder / "exit_code.txt", f"{ending.exit_code}\n")
     _remove_what_is_no_file(folder)
     (folder / "pytest.log").touch()
-    events = read_capture(folder)
-    _make_junit_readable(folder, events)
+    told = read_told(folder)
+    events = told.events
+    if is_suite(folder):
+        junit = write_suite(folder, folder.parent.parent, told.chunks)
+    else:
+        junit = _readable_junit(folder, events)
     write_whole(folder / "gradients.json", to_json(merge_gradients(events)))
     environment = environment_document(events, task.pins, task.commit, task.dirty)
     write_whole(folder / "environment.json", to_json(environment))
     _write_diagnosis(folder, events)
     _write_scan(folder, events)
-    captured = read_captured(folder)
+    captured = read_captured(folder, told, junit)
     judgement = judge(captured)
     criteria = judge_criteria(captured, judgement)
     write_whole(folder / "criteria.json", criteria.to_json())
     write_whole(folder / "summary.md", render_summary(captured, judgement, criteria))
-    for leftover in (*folder.glob(".*.new"), folder / REQUEST):
+    for leftover in (*folder.rglob(".*.new"), *folder.rglob(REQUEST)):
         leftover.unlink(missing_ok=True)
     write_whole(folder / "manifest.json", _manifest(captured, judgement).to_json())
     return partial.publish()
@@ -98,15 +114,16 @@ def _remove_what_is_no_file(folder: Path) -> None:
             path.unlink()
 
 
-def _make_junit_readable(folder: Path, events: list[dict[str, Any]]) -> None:
+def _readable_junit(folder: Path, events: list[dict[str, Any]]) -> JUnit:
     """Makes sure that there is a JUnit file to read; one that is cut off or refused is kept beside the rebuilt one."""
     path = folder / "pytest.xml"
     try:
-        read_junit(path)
+        return read_junit(path)
     except DocumentError as error:
         if path.exists():
             shutil.move(path, folder / "pytest-unread.xml")
         write_whole(path, rebuild_junit(events, str(error)))
+        return read_junit(path)
 
 
 def _write_diagnosis(folder: Path, events: list[dict[str, Any]]) -> None:
@@ -154,7 +171,7 @@ def judge_criteria(captured: Captured, judgement: Judgement) -> Criteria:
 
 def _manifest(captured: Captured, judgement: Judgement) -> Manifest:
     folder, task = captured.folder, captured.task
-    names = [name for name in files_below(folder) if name not in ("manifest.json", *PASSING)]
+    names = [name for name in files_below(folder) if name != "manifest.json" and Path(name).name not in PASSING]
     return Manifest(
         initiative=task.initiative,
         phase=task.phase,
@@ -196,8 +213,7 @@ def seal_abandoned(partial: PartialFolder) -> Path | None:
 def _seal_alone(partial: PartialFolder) -> Path | None:
     if not partial.path.exists() or is_alive(partial):
         return None
-    child = child_of(partial)
-    left = tree.kill(child[1], child[0]) if child else 0
+    left = sum(tree.kill(pid, mark) for mark, pid in children_of(partial))
     if not (partial.path / "task.json").exists():
         shutil.rmtree(partial.path)  # killed before anything was asked: there is no evidence in it
         return None
@@ -209,7 +225,16 @@ def _abandoned_ending(partial: PartialFolder, left: int) -> Ending:
         return Ending.read(partial.path / "ending.json")
     if (noted := noted_ending(partial)) is not None:
         return Ending.parse(noted, str(partial.path / ENDING))
-    events = read_capture(partial.path)
+    if is_suite(partial.path):
+        abandoned_chunk_endings(partial.path, lambda chunk: _ending_by_events(partial, chunk, left))
+        ending = _ending_by_events(partial, partial.path, left)
+        return ending.model_copy(update={"exit_code": suite_exit_code(chunk_exit_codes(partial.path))})
+    return _ending_by_events(partial, partial.path, left)
+
+
+def _ending_by_events(partial: PartialFolder, capture: Path, left: int) -> Ending:
+    """How a process ended whose runner was killed, as far as its events tell."""
+    events = [event for folder in capture_folders(capture) for event in read_capture(folder)]
     # workers of xdist finish too, and before the process that has the session's status
     finish = next((event for event in reversed(events) if event["event"] == "session_finish"), None)
     start = datetime.fromisoformat(TaskDocument.read(partial.path / "task.json").start)

@@ -46,6 +46,8 @@ class Task:
         reports: Evidence below it is listed as earlier evidence.
         explain: Whether gradients are explained.
         request: What else is asked of the plugin.
+        evidence: The folder whose content does not make the working tree dirty; None for `reports`.
+        memory: Bytes of memory at which the run is ended; None for no limit.
     """
 
     project: Project
@@ -56,6 +58,8 @@ class Task:
     explain: bool = False
     words: Words = field(default_factory=Words)
     request: Mapping[str, object] = field(default_factory=dict)
+    evidence: Path | None = None
+    memory: int | None = None
 
 
 def phase_task(project: Project, plan_path: str, plan: Plan, phase: Phase, notes: Sequence[str]) -> Task:

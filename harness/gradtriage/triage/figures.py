@@ -10,7 +10,7 @@ from gradtriage.triage.captured import Captured, NamedGradient
 
 # written after the criteria are judged, or gone by the time that the folder is whole
 _CERTAIN_FILES = ("criteria.json", "summary.md", "manifest.json")
-_PASSING_FILES = ("running.json", "request.json", ".reserve", ".ending")
+_PASSING_FILES = ("running.json", "request.json", "child.json", ".reserve", ".ending")
 
 
 class Value:
@@ -115,7 +115,7 @@ def figures(captured: Captured, sections: int) -> dict[str, Any]:
         "environment": SimpleNamespace(pins_hold=pins_hold(captured), dirty=captured.environment.dirty),
         "diagnosis": _namespace(captured.diagnosis.model_dump()) if captured.diagnosis else None,
         "scan": _namespace(captured.scan.model_dump()) if captured.scan else None,
-        "suite": None,
+        "suite": _namespace(captured.suite.model_dump()) if captured.suite else None,
         "summary": SimpleNamespace(sections=sections),
         "files": sorted(
             {*_CERTAIN_FILES, *(p.name for p in captured.folder.iterdir() if p.name not in _PASSING_FILES)}

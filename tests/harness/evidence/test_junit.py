@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gradtriage.errors import DocumentError
-from gradtriage.evidence.junit import junit_address, read_junit, rebuild_junit
+from gradtriage.evidence.junit import junit_address, read_junit
+from gradtriage.evidence.junit_write import rebuild_junit
 
 SUITE = '<testsuites><testsuite time="{time}">{cases}</testsuite></testsuites>'
 

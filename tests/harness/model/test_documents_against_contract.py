@@ -13,10 +13,17 @@ from gradtriage.errors import DocumentError
 from gradtriage.model.document import Document
 from gradtriage.model.documents import Criteria, Environment, Gradients, Manifest
 from gradtriage.model.schemas import schemas
+from gradtriage.model.suite import ClustersDocument, SuiteDocument
 from tests.support.capture import entry, record, zero
 
 SCHEMAS = Path(__file__).resolve().parents[1] / "data" / "contract_schemas"
 PIN = {"wanted": "1", "at_start": "1", "at_end": None}
+COUNTS = {"passed": 1, "failed": 1, "error": 0, "skipped": 0, "xfailed": 0, "xpassed": 0}
+CHUNK = {"id": "1.2", "status": "crashed", "nodeids": ["t.py::test_a"], "seconds": 1.5, "exit_code": -9}
+CLUSTER = {
+    "id": "C4", "fingerprint": "v1:0f", "kind": "gradient", "count": 1, "tests": ["t.py::test_b"], "message": "m",
+    "where": None, "status": "new", "ledger": None,
+}  # fmt: skip
 FILE = {"path": "pytest.log", "bytes": 12, "sha256": "0" * 64}
 DOCUMENTS: dict[str, tuple[type[Document], dict[str, Any]]] = {
     "manifest": (
@@ -47,6 +54,14 @@ DOCUMENTS: dict[str, tuple[type[Document], dict[str, Any]]] = {
             "gradients": {"w": 0.5, "b": None},
         },
     ),
+    "suite": (
+        SuiteDocument,
+        {
+            "schema": "gradtriage.suite/1", "complete": False, "collected": 3, "ran": 2, "missing": [],
+            "duplicates": [], "in_flight": ["t.py::test_c"], "counts": COUNTS, "chunks": [CHUNK], "clusters": [CLUSTER],
+        },
+    ),
+    "clusters": (ClustersDocument, {"schema": "gradtriage.clusters/1", "clusters": [CLUSTER]}),
     "criteria": (
         Criteria,
         {
