@@ -172,7 +172,7 @@ def test_a_runner_killed_before_pytest_said_anything_leaves_sound_evidence(proje
     project.write("sitecustomize.py", "import os, time\nif 'PYTEST_SLOW_START' in os.environ: time.sleep(60)")
     slow = {"PYTHONPATH": str(project.root), "PYTEST_SLOW_START": None}
     process = project.start("run", str(project.plan(env={"PYTEST_SLOW_START": "1"})), env=slow)
-    until(lambda: any('"child"' in p.read_text() for p in project.root.rglob("running.json")), "the start of pytest")
+    until(lambda: list(project.root.rglob("child.json")), "the start of pytest")
     process.kill()
     finish(process)
     assert project.run("verify", "reports").code == 0
