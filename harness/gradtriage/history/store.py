@@ -195,7 +195,8 @@ def _insert(connection: Connection, records: Records) -> bool:
     """Inserts a run; False where another process was quicker."""
     if connection.scalar(select(tables.runs.c.id).where(tables.runs.c.digest == records.run["digest"])) is not None:
         return False
-    run_id = connection.execute(insert(tables.runs).values(records.run)).inserted_primary_key[0]
+    connection.execute(insert(tables.runs).values(records.run))
+    run_id = connection.scalars(select(tables.runs.c.id).where(tables.runs.c.digest == records.run["digest"])).one()
     ids = _test_ids(connection, list(dict.fromkeys(r["nodeid"] for r in [*records.outcomes, *records.gradients])))
     for table, rows in ((tables.outcomes, records.outcomes), (tables.gradients, records.gradients)):
         if rows:

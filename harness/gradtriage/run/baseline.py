@@ -12,13 +12,13 @@ from typing import IO
 from gradtriage.errors import BaselineError, DocumentError
 from gradtriage.evidence.commit import checked_out as commit_of
 from gradtriage.evidence.files import write_whole
+from gradtriage.evidence.folder import REQUEST
 from gradtriage.model.baseline import BaselineDocument
 from gradtriage.model.document import to_json
 from gradtriage.model.plan import PytestChunk
 from gradtriage.model.settings import Project
 from gradtriage.run.command import environment_with, interpreter, pytest_command
 from gradtriage.run.process import Job, run_job
-from gradtriage.run.seal import REQUEST
 from gradtriage.run.task import EXPLAIN_PINS
 from gradtriage.run.worktree import Worktree, checked_out, import_path
 

@@ -4,7 +4,7 @@ import importlib
 import threading
 import time
 from collections.abc import Callable
-from typing import IO
+from typing import TextIO
 
 import click
 
@@ -26,7 +26,7 @@ class SuiteProgress(Watcher):
         say: Prints a line.
     """
 
-    def __init__(self, stream: IO[str], say: Callable[[str], object]) -> None:
+    def __init__(self, stream: TextIO, say: Callable[[str], object]) -> None:
         self._stream, self._say = stream, say
         self._live: dict[str, ChunkProgress] = {}
         self._ended: dict[str, None] = {}
