@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,12 +31,12 @@ def project(tmp_path: Path) -> Iterator[SmallProject]:
 
 def rows(path: Path) -> dict[str, list[tuple]]:
     """Everything that a database holds, apart from its own numbers."""
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         queries = {
             "runs": "SELECT digest, folder, kind, stamp, status, tests, failures FROM runs ORDER BY digest",
             "outcomes": "SELECT digest, nodeid, outcome, seconds, exception, message, cluster FROM outcomes"
             " JOIN runs ON runs.id = run_id JOIN tests ON tests.id = test_id ORDER BY digest, nodeid",
-            "gradients": "SELECT digest, nodeid, parameter, status, value, numel FROM gradients"
+            "gradients": "SELECT digest, nodeid, parameter, gradients.status, value, numel FROM gradients"
             " JOIN runs ON runs.id = run_id JOIN tests ON tests.id = test_id ORDER BY digest, nodeid",
         }
         return {name: connection.execute(query).fetchall() for name, query in queries.items()}
@@ -64,7 +65,7 @@ def test_the_history_is_the_same_however_it_came_to_be(project: SmallProject) ->
     project.write("gradtriage.toml", 'history = "sqlite:///elsewhere.db"\n')
     project.run("history", "test_fails")
     assert rows(project.root / "elsewhere.db") == grown
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
