@@ -16,15 +16,26 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
-def options() -> list[tuple[str, str]]:
-    context = click.Context(app)
-    found = []
+def commands() -> dict[str, click.Command]:
+    """Every command by its name, those of groups behind their group's."""
+    found: dict[str, click.Command] = {}
     for name in COMMANDS:
-        command = app.get_command(context, name)
+        command = app.get_command(click.Context(app), name)
         assert command is not None
-        for parameter in command.params:
-            found += [(name, option) for option in parameter.opts if option.startswith("--")]
+        found[name] = command
+        if isinstance(command, click.Group):
+            found |= {f"{name} {below}": one for below, one in command.commands.items()}
     return found
+
+
+def options() -> list[tuple[str, str]]:
+    return [
+        (name, option)
+        for name, command in commands().items()
+        for parameter in command.params
+        for option in parameter.opts
+        if option.startswith("--")
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -45,10 +56,9 @@ def test_every_option_is_described_in_the_user_guide(command, option):
     assert option in guide, f"{option} of gradtriage {command}"
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", commands())
 def test_the_help_of_every_command_has_an_example(name):
-    command = app.get_command(click.Context(app), name)
-    assert command is not None
+    command = commands()[name]
     assert f"Example: gradtriage {name}" in command.get_help(click.Context(command, info_name=f"gradtriage {name}"))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import gradtriage
 
-HEAVY = ("torch", "pydantic", "pytest", "jinja2", "simpleeval", "psutil", "yaml")
+HEAVY = ("torch", "pydantic", "pytest", "jinja2", "simpleeval", "psutil", "yaml", "markdown_it", "filelock")
 
 
 def modules_after(code: str) -> set[str]:

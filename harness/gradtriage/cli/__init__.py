@@ -14,11 +14,16 @@ from gradtriage.errors import GradTriageError
 # name: (module, what it does); the module has a click command of the same name
 COMMANDS = {
     "run": ("gradtriage.cli.run", "Run a plan's phases, each into its own evidence folder."),
+    "plan": ("gradtriage.cli.plan", "Say which phases of a plan are done and what comes next."),
     "explain": ("gradtriage.cli.explain", "Say why a test's gradients are what they are, with proof."),
     "scan": ("gradtriage.cli.scan", "Find the gradient tests of a suite that prove nothing."),
     "suite": ("gradtriage.cli.suite", "Run a whole suite in resumable chunks and group what fails by cause."),
     "cluster": ("gradtriage.cli.cluster", "Group the failures of JUnit files by cause."),
     "history": ("gradtriage.cli.history", "Show what a test did over time."),
+    "compare": ("gradtriage.cli.compare", "Say what got worse and what got better between two runs."),
+    "bisect": ("gradtriage.cli.bisect", "Find the first commit at which a test's outcome or gradients changed."),
+    "nightly": ("gradtriage.cli.nightly", "Suite, comparison, explanation, ledger and CI outputs in one."),
+    "ledger": ("gradtriage.cli.ledger", "Read and edit the ledger, fix_plan.md."),
     "verify": ("gradtriage.cli.verify", "Check an evidence folder against its manifest."),
     "init": ("gradtriage.cli.init", "Write a starting plan, ledger and settings for a project."),
     "doctor": ("gradtriage.cli.doctor", "Say what the environment is and what makes runs irreproducible."),

@@ -134,6 +134,15 @@ class Phase(_Part):
         return criteria
 
 
+class PhaseStatus(_Part):
+    """Where a phase stood when the plan's own status section was written."""
+
+    state: Text
+    evidence: Text | None = None
+    done: list[Text] = Field(default_factory=list)
+    open: list[Text] = Field(default_factory=list)
+
+
 class Plan(_Part):
     """A plan as written in YAML (`docs/formats.md`), checked; paths are relative to the project's root.
 
@@ -141,6 +150,7 @@ class Plan(_Part):
         initiative: Identifier of the ledger item that the plan works on.
         reports: Folder below which each phase's evidence goes.
         env: Environment variables that hold from before the interpreter starts; null means unset.
+        status: What `gradtriage plan status --write` noted, by phase; nothing relies on it.
     """
 
     SCHEMA: ClassVar[str] = "gradtriage.plan/1"
@@ -152,6 +162,7 @@ class Plan(_Part):
     env: dict[Name, Text | None] = Field(default_factory=dict)
     references: list[Text] = Field(default_factory=list)
     phases: Annotated[list[Phase], Field(min_length=1)]
+    status: dict[str, PhaseStatus] | None = None
 
     @field_validator("env", mode="before")
     @classmethod

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from gradtriage.errors import PlanError
-from gradtriage.model.plan import Criterion, Hypothesis, Phase, Plan, PytestChunk
+from gradtriage.model.plan import Criterion, Hypothesis, Phase, PhaseStatus, Plan, PytestChunk
 from gradtriage.model.yaml_source import load_yaml
 
 # the model that a path's last key belongs to, by the key that leads to it
@@ -18,6 +18,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "pytest": PytestChunk,
     "criteria": Criterion,
     "hypotheses": Hypothesis,
+    "status": PhaseStatus,
 }
 
 

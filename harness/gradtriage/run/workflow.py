@@ -5,15 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from gradtriage.errors import DocumentError, UsageError
-from gradtriage.evidence.folder import sealed_folders
-from gradtriage.model.documents import Criteria, Manifest
+from gradtriage.errors import UsageError
 from gradtriage.model.plan import Phase, Plan
 from gradtriage.model.plan_file import read_plan
 from gradtriage.model.settings import Project, find_project
 from gradtriage.run.runner import Outcome, run_task
 from gradtriage.run.task import Task, phase_task
 from gradtriage.triage.checks import compile_check
+from gradtriage.triage.progress import phase_progress
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,16 @@ class Workflow:
     path: Path
     plan: Plan
     phases: tuple[Phase, ...] = field(default=())
+
+    @property
+    def shown(self) -> str:
+        """The plan's file as evidence names it: relative to the project's root, where it lies in it."""
+        return self.named(self.path)
+
+    def named(self, path: Path) -> str:
+        """A path from the project's root, so that it means the same on another machine; as it is outside of it."""
+        absolute, root = path.resolve(), self.project.root.resolve()
+        return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else path.as_posix()
 
 
 def open_workflow(plan_path: Path, phase_ids: Sequence[str], cwd: Path) -> Workflow:
@@ -80,25 +89,10 @@ def _task(workflow: Workflow, phase: Phase, done: dict[str, bool]) -> Task:
     notes = [
         f"phase {needed}, which this phase needs, has no evidence that meets its criteria"
         for needed in phase.needs
-        if needed not in done and not has_met_evidence(reports / workflow.plan.phase(needed).folder_name)
+        if needed not in done and not _is_done(workflow.plan.phase(needed), reports)
     ]
-    shown = _shown(workflow.path, workflow.project.root)
-    return phase_task(workflow.project, shown, workflow.plan, phase, notes)
+    return phase_task(workflow.project, workflow.shown, workflow.plan, phase, notes)
 
 
-def has_met_evidence(phase_folder: Path) -> bool:
-    """Whether the latest whole evidence of a phase is complete and meets all its criteria."""
-    folders = sealed_folders(phase_folder) if phase_folder.is_dir() else []
-    if not folders:
-        return False
-    try:
-        manifest = Manifest.read(folders[-1] / "manifest.json")
-        criteria = Criteria.read(folders[-1] / "criteria.json")
-    except DocumentError:
-        return False
-    return manifest.status == "complete" and all(criterion.met for criterion in criteria.criteria)
-
-
-def _shown(path: Path, root: Path) -> str:
-    absolute = path.resolve()
-    return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else path.as_posix()
+def _is_done(phase: Phase, reports: Path) -> bool:
+    return phase_progress(phase, reports / phase.folder_name).state == "done"
