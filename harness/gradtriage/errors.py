@@ -38,6 +38,13 @@ class DocumentError(GradTriageError):
     slug = "document"
 
 
+class StoppedError(GradTriageError):
+    """The user stopped the command (exit code 130); what was captured is kept."""
+
+    exit_code = 130
+    slug = "stopped"
+
+
 class EvidenceError(GradTriageError):
     """Evidence could not be written or is not whole (exit code 3)."""
 

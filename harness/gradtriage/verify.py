@@ -24,6 +24,7 @@ from gradtriage.run.seal import judge_criteria
 from gradtriage.triage.captured import Captured, read_captured
 from gradtriage.triage.failures import failures_of
 from gradtriage.triage.judgement import judge
+from gradtriage.triage.provenance import figure_pool, unfounded_figures
 from gradtriage.triage.suite import suite_document
 from gradtriage.triage.tabulation import tabulate
 
@@ -167,6 +168,8 @@ def _summary_faults(captured: Captured, manifest: Manifest, criteria: Criteria) 
         yield "summary.md: is not the page that the files give"
     elif manifest.stamp not in page:
         yield "summary.md: does not name its stamp"
+    for figure in unfounded_figures(page, figure_pool(captured.folder)):
+        yield f"summary.md: {figure} stands in none of the files beside it"
     picture = path_picture(captured.diagnosis) if captured.diagnosis else None
     if ours and picture is not None and (captured.folder / "path.svg").read_text(encoding="utf-8") != picture:
         yield "path.svg: is not the picture that the diagnosis gives"

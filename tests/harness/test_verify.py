@@ -75,6 +75,16 @@ def test_a_forger_who_changes_nothing_is_not_found_out(folder: Path) -> None:
     assert verify_folder(folder) == []
 
 
+def test_a_figure_typed_by_hand_is_found_in_a_page_of_another_version_too(folder: Path) -> None:
+    for name in ("task.json", "manifest.json"):
+        edit(name, lambda document: document.update(tool_version="0.0.1"))(folder)
+    reseal(folder)
+    assert verify_folder(folder) == []
+    replace("summary.md", "983760.69", "15,819,040")(folder)
+    reseal(folder)
+    assert verify_folder(folder) == ["summary.md: 15,819,040 stands in none of the files beside it"]
+
+
 def flip(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1

@@ -121,9 +121,9 @@ class SmallProject:
                 if stream is not None:
                     stream.close()
 
-    def run(self, *args: str, **how: Any) -> Done:
+    def run(self, *args: str, patience: float = PATIENCE, **how: Any) -> Done:
         """Runs the command to its end."""
-        return finish(self.start(*args, **how))
+        return finish(self.start(*args, **how), patience)
 
     def evidence(self, phase: str = "A", reports: str = "reports") -> list[Evidence]:
         folder = self.root / reports / f"phase_{phase.lower()}"
@@ -140,10 +140,10 @@ class SmallProject:
         return sorted((self.root / "reports").rglob(".*.partial"))
 
 
-def finish(process: subprocess.Popen[str]) -> Done:
+def finish(process: subprocess.Popen[str], patience: float = PATIENCE) -> Done:
     """Waits for the end of a command."""
     try:
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=patience)
     finally:
         process.kill()
     return Done(process.returncode, out or "", err or "")

@@ -169,6 +169,9 @@ class TaskDocument(Document):
 
     Everything that the summary says and that no capture can tell is here: the plan's words, the command,
     the commit, the evidence that existed before.
+
+    Attributes:
+        arguments: pytest's, as `command` has them for a shell; null in folders of versions that did not write them.
     """
 
     SCHEMA: ClassVar[str] = "gradtriage.task/1"
@@ -194,6 +197,7 @@ class TaskDocument(Document):
     references: list[Text]
     earlier: list[Earlier]
     notes: list[Text] = Field(default_factory=list)
+    arguments: list[Text] | None = None
 
 
 class Ending(Document):

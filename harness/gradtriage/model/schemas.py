@@ -10,9 +10,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from gradtriage.model.baseline import BaselineDocument
+from gradtriage.model.bisection import BisectDocument
+from gradtriage.model.comparison import ComparisonDocument
 from gradtriage.model.diagnosis import DiagnosisDocument
 from gradtriage.model.document import to_json
 from gradtriage.model.documents import Criteria, Ending, Environment, Gradients, Manifest, TaskDocument
+from gradtriage.model.nightly import Accepted, NightlyDocument
 from gradtriage.model.plan import Plan
 from gradtriage.model.scan import ScanDocument
 from gradtriage.model.suite import ChunkDocument, ClustersDocument, Known, Registry, SuiteDocument
@@ -34,6 +37,10 @@ _MODELS: dict[str, type[BaseModel]] = {
     "registry": Registry,
     "task": TaskDocument,
     "ending": Ending,
+    "comparison": ComparisonDocument,
+    "bisect": BisectDocument,
+    "nightly": NightlyDocument,
+    "accepted": Accepted,
 }
 
 

@@ -113,7 +113,7 @@ def execute(task: Task, python: Interpreter, capture: Path, echo: IO[bytes] | No
         job = Job(
             command=pytest_command(python, task.chunk, capture, junit=junit),
             cwd=task.project.root,
-            env=environment_with(task.pins, extra),
+            env=environment_with(task.pins, {**extra, **task.variables}),
             mark=mark,
             log=capture / "pytest.log",
             timeout=task.chunk.timeout,
@@ -159,6 +159,7 @@ def _task_document(
         references=list(words.references),
         earlier=earlier_evidence(task.reports, task.folder),
         notes=list(words.notes),
+        arguments=[*task.chunk.args, *task.chunk.select],
     )
 
 

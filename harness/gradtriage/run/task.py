@@ -48,6 +48,7 @@ class Task:
         request: What else is asked of the plugin.
         evidence: The folder whose content does not make the working tree dirty; None for `reports`.
         memory: Bytes of memory at which the run is ended; None for no limit.
+        variables: Further variables of the test process; they are no pins, and the evidence does not hold them.
     """
 
     project: Project
@@ -60,6 +61,7 @@ class Task:
     request: Mapping[str, object] = field(default_factory=dict)
     evidence: Path | None = None
     memory: int | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def phase_task(project: Project, plan_path: str, plan: Plan, phase: Phase, notes: Sequence[str]) -> Task:

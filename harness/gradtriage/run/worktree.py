@@ -48,25 +48,29 @@ class Worktree:
 
 
 @contextmanager
-def checked_out(project: Project, revision: str) -> Iterator[Worktree]:
+def checked_out(project: Project, revision: str, named: str = "--against") -> Iterator[Worktree]:
     """The revision in a temporary worktree, which is taken away afterwards.
+
+    Args:
+        project: The project.
+        revision: A commit, a tag or a branch.
+        named: What errors call it: the option that it was given with.
 
     Raises:
         BaselineError: There is no git repository, no such revision, or it cannot be checked out.
     """
-    top = Path(_git(project.root, revision, "rev-parse", "--show-toplevel").strip()).resolve()
-    commit = _git(
-        top, revision, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
-    ).strip()
+    named = f"{named} {revision}"
+    top = Path(_git(project.root, named, "rev-parse", "--show-toplevel").strip()).resolve()
+    commit = _git(top, named, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
     with tempfile.TemporaryDirectory(prefix="gradtriage-") as folder:
         tree = Path(folder).resolve() / top.name
         # no hook of the user's runs: this checkout is none of theirs
         quiet = ("-c", f"core.hooksPath={os.devnull}", "-c", "advice.detachedHead=false")
         try:
-            _git(top, revision, *quiet, "worktree", "add", "--detach", "--quiet", str(tree), commit)
+            _git(top, named, *quiet, "worktree", "add", "--detach", "--quiet", str(tree), commit)
             root = tree / project.root.resolve().relative_to(top)
             if not root.is_dir():
-                raise BaselineError(f"--against {revision}: there is no {root.relative_to(tree)} at that revision")
+                raise BaselineError(f"{named}: there is no {root.relative_to(tree)} at that revision")
             yield Worktree(f"{revision} ({commit[:7]})", commit, top, tree, root)
         finally:
             _forget(top, tree)
@@ -111,13 +115,13 @@ def _imports(python: str, root: Path) -> Sequence[str]:
     return found
 
 
-def _git(folder: Path, revision: str, *args: str) -> str:
+def _git(folder: Path, named: str, *args: str) -> str:
     try:
         done = subprocess.run(["git", *args], cwd=folder, capture_output=True, timeout=600, check=False)
     except (OSError, subprocess.SubprocessError) as error:
-        raise BaselineError(f"--against {revision}: git cannot be started: {error}") from error
+        raise BaselineError(f"{named}: git cannot be started: {error}") from error
     if done.returncode:
         said = os.fsdecode(done.stderr).strip().splitlines()
         reason = said[-1] if said else "git knows no such revision; name a commit, a tag or a branch"
-        raise BaselineError(f"--against {revision}: {reason}")
+        raise BaselineError(f"{named}: {reason}")
     return os.fsdecode(done.stdout)
