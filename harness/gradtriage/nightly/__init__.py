@@ -1,0 +1,1 @@
+"""One command for continuous integration: suite, comparison, explanation, ledger, and what a CI system reads."""
