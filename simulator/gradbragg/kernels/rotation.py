@@ -18,10 +18,10 @@ def cross_matrix(axis: Tensor) -> Tensor:
     Returns:
         ``(..., 3, 3)``.
     """
-    x, y, z = axis.unbind(-1)
-    zero = torch.zeros_like(x)
-    rows = (torch.stack((zero, -z, y), -1), torch.stack((z, zero, -x), -1), torch.stack((-y, x, zero), -1))
-    return torch.stack(rows, -2)
+    units = torch.eye(3, dtype=axis.dtype, device=axis.device)
+    # rows axis x e_j are the columns of K
+    columns: Tensor = torch.linalg.cross(axis[..., None, :].expand(*axis.shape[:-1], 3, 3), units)
+    return columns.transpose(-1, -2)
 
 
 def axis_rotation(axis: Tensor, angle: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ def fixed_axes_rotation(angles: Tensor) -> Tensor:
         ``(..., 3, 3)``.
     """
     axes = torch.eye(3, dtype=angles.dtype, device=angles.device)
-    Rx, Ry, Rz = (axis_rotation(axes[i], angles[..., i]) for i in range(3))
+    Rx, Ry, Rz = axis_rotation(axes, angles).unbind(-3)
     return Rz @ Ry @ Rx
 
 

@@ -38,7 +38,8 @@ def connected(image: Tensor, configurations: Iterable[object]) -> Tensor:
         configurations: Crystal, detector, beam, run.
     """
     always = torch.ones((), dtype=torch.bool, device=image.device)
-    for value in (tensor for one in configurations for tensor in tensors_of(one)):
-        first = value.reshape(-1)[0].to(dtype=image.dtype, device=image.device)
-        image = image + torch.where(always, 0.0, first).to(image.dtype)
-    return image
+    nothing = [
+        torch.where(always, 0.0, value.reshape(-1)[0].to(dtype=image.dtype, device=image.device))
+        for value in (tensor for one in configurations for tensor in tensors_of(one))
+    ]
+    return image + torch.stack(nothing).sum() if nothing else image

@@ -23,6 +23,7 @@ from gradbragg.models.run_config import RunConfig
 from gradbragg.models.transforms import function_transform_active
 from gradbragg.simulation.accumulate import Scene, Switches, physical_pixels, reference_pixels
 from gradbragg.simulation.connection import connected
+from gradbragg.simulation.fused import fused_pixels
 from gradbragg.simulation.interpolation_limit import first_miss
 from gradbragg.simulation.lattice import LatticeModel
 from gradbragg.simulation.plan import chosen_oversample, sampling_plan
@@ -193,7 +194,7 @@ class Simulator:
         )
 
     def _values(self, pixels: Tensor, progress: Callable[[int, int], None] | None) -> Tensor:
-        """Photons of the given pixels, block by block.
+        """Photons of the given pixels, compiled where that pays, otherwise block by block.
 
         Where gradients are wanted and there is more than one block, a block's intermediate tensors are not
         kept: they are computed again when the backward pass comes to it. (Not under ``torch.func``, which has
@@ -203,6 +204,9 @@ class Simulator:
         if pixels.shape[0] == 0:
             return torch.zeros(0, dtype=run.image_kind.dtype, device=pixels.device)
         scene = self.scene(pixels)
+        fused = fused_pixels(scene, pixels, progress)
+        if fused is not None:
+            return fused
         compute = reference_pixels if run.rules.factors_once_a_pixel else physical_pixels
         blocks = torch.split(pixels, max(1, run.block_steps // scene.plan.steps))
         recompute = len(blocks) > 1 and torch.is_grad_enabled() and not function_transform_active()

@@ -1,0 +1,150 @@
+"""The shared library of the inner loop: found in the cache, or built by the system's compiler.
+
+The key of a library in the cache is a hash of all that it depends on: the source, the options, the compiler's
+file and the processor. A library is written under another name and renamed when it is whole, so that processes
+can share the cache.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("pixels.c")
+
+# no -ffast-math: with it some compilers switch off denormal numbers for the whole process, and NaN is not seen
+_OPTIONS = (
+    *("-O3", "-std=c11", "-shared", "-fPIC", "-ffp-contract=fast"),
+    *("-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math"),
+)
+_THIS_PROCESSOR = "-march=native"
+_LONGEST_BUILD_S = 120
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a library is specialised for.
+
+    Args:
+        single: Trigonometry and sums in single precision.
+        table: Structure factors come from a table.
+    """
+
+    single: bool
+    table: bool
+
+    @property
+    def options(self) -> list[str]:
+        """Definitions for the compiler."""
+        return ["-DSINGLE"] * self.single + ["-DTABLE"] * self.table
+
+
+def cached(variant: Variant) -> bool:
+    """Whether a library can be had without compiling."""
+    return variant in _loaded or ((compiler := find_compiler()) is not None and _place(variant, compiler).is_file())
+
+
+def find_compiler() -> str | None:
+    """Path of the C compiler: ``$CC``, else the first of cc, gcc and clang; None: there is none."""
+    return _find_compiler(os.environ.get("CC"), os.environ.get("PATH"))
+
+
+@cache
+def _find_compiler(chosen: str | None, path: str | None) -> str | None:
+    names = [chosen] if chosen else ["cc", "gcc", "clang"]
+    return next((found for name in names if (found := shutil.which(name, path=path))), None)
+
+
+_loaded: dict[Variant, ctypes.CDLL] = {}
+_failed: set[Variant] = set()
+
+
+def library(variant: Variant) -> ctypes.CDLL | None:
+    """The library, from this process, from the cache, or newly built; None where that is not possible.
+
+    Args:
+        variant: What it is specialised for.
+    """
+    if variant in _loaded:
+        return _loaded[variant]
+    compiler = find_compiler()
+    if compiler is None or variant in _failed:
+        return None
+    place = _place(variant, compiler)
+    found = _load(place) if place.is_file() else None
+    if found is None:
+        found = _built(variant, compiler, place)
+    if found is None:
+        _failed.add(variant)
+        return None
+    _loaded[variant] = found
+    return found
+
+
+def _place(variant: Variant, compiler: str) -> Path:
+    return cache_folder() / f"pixels-{_key(variant, compiler)}.so"
+
+
+def cache_folder() -> Path:
+    """Where libraries are kept: ``$GRADBRAGG_CACHE``, else a folder of the user's cache."""
+    chosen = os.environ.get("GRADBRAGG_CACHE")
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "gradbragg"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gradbragg"
+
+
+@cache
+def _key(variant: Variant, compiler: str) -> str:
+    seen = Path(compiler).resolve().stat()
+    parts = (_OPTIONS, variant.options, str(Path(compiler).resolve()), seen.st_size, seen.st_mtime_ns, _processor())
+    return hashlib.sha256(SOURCE.read_bytes() + repr(parts).encode()).hexdigest()[:32]
+
+
+def _processor() -> str:
+    """What tells processors apart that do not have the same instructions."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line for line in lines if line.startswith(("flags", "Features")))
+    return f"{platform.machine()} {platform.processor()}"
+
+
+def _load(place: Path) -> ctypes.CDLL | None:
+    with suppress(OSError, AttributeError):
+        found = ctypes.CDLL(str(place))
+        for name in ("forward", "backward"):
+            getattr(found, name).restype = None
+        return found
+    return None
+
+
+def _built(variant: Variant, compiler: str, place: Path) -> ctypes.CDLL | None:
+    with suppress(OSError, subprocess.SubprocessError):
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix="build-") as folder:
+            product = Path(folder) / place.name
+            if not _compiled(variant, compiler, product):
+                return None
+            product.replace(place)
+        return _load(place)
+    return None
+
+
+def _compiled(variant: Variant, compiler: str, product: Path) -> bool:
+    """Whether the compiler made the product, for this processor or else for any of its kind."""
+    for target in ([_THIS_PROCESSOR], []):
+        line = [compiler, *_OPTIONS, *target, *variant.options, str(SOURCE), "-o", str(product), "-lm"]
+        if subprocess.run(line, capture_output=True, timeout=_LONGEST_BUILD_S, check=False).returncode == 0:
+            return True
+    return False
