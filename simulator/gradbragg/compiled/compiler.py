@@ -15,10 +15,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from gradbragg.errors import GradBraggWarning
 
 SOURCE = Path(__file__).with_name("pixels.c")
 
@@ -143,8 +146,13 @@ def _built(variant: Variant, compiler: str, place: Path) -> ctypes.CDLL | None:
 
 def _compiled(variant: Variant, compiler: str, product: Path) -> bool:
     """Whether the compiler made the product, for this processor or else for any of its kind."""
+    said = ""
     for target in ([_THIS_PROCESSOR], []):
         line = [compiler, *_OPTIONS, *target, *variant.options, str(SOURCE), "-o", str(product), "-lm"]
-        if subprocess.run(line, capture_output=True, timeout=_LONGEST_BUILD_S, check=False).returncode == 0:
+        done = subprocess.run(line, capture_output=True, timeout=_LONGEST_BUILD_S, check=False, text=True)
+        if done.returncode == 0:
             return True
+        said = next((text for text in done.stderr.splitlines() if "error" in text), f"exit code {done.returncode}")
+    text = f"{compiler} could not build the inner loop ({said}); images are computed without it, more slowly"
+    warnings.warn(f"{text}. Another compiler: CC; none: GRADBRAGG_COMPILE=0", GradBraggWarning, stacklevel=2)
     return False

@@ -262,7 +262,7 @@ static void add_to_table(const int32_t *entries, const real *shares, double *tab
     double run = 0.0;
     for (int i = 0; i < LANES; i++) {
         run += shares[i];
-        if (i == LANES 512- 1 || entries[i + 1] != entries[i]) table[entries[i]] += run, run = 0.0;
+        if (i == LANES - 1 || entries[i + 1] != entries[i]) table[entries[i]] += run, run = 0.0;
     }
 }
 #endif

@@ -18,9 +18,10 @@ def cross_matrix(axis: Tensor) -> Tensor:
     Returns:
         ``(..., 3, 3)``.
     """
-    units = torch.eye(3, dtype=axis.dtype, device=axis.device)
+    repeated = axis[..., None, :].expand(*axis.shape[:-1], 3, 3)
+    units = torch.eye(3, dtype=axis.dtype, device=axis.device).expand_as(repeated)
     # rows axis x e_j are the columns of K
-    columns: Tensor = torch.linalg.cross(axis[..., None, :].expand(*axis.shape[:-1], 3, 3), units)
+    columns: Tensor = torch.linalg.cross(repeated, units)
     return columns.transpose(-1, -2)
 
 

@@ -24,3 +24,16 @@ MIXED_PRECISION = 1e-5
 SINGLE_PRECISION_ANGLE = 1e-5
 """Relative to the maximum: the reference program rounds mosaic angles to single precision (6e-8 rad), and
 the slope of an intensity is about N pi h."""
+
+COMPILED = 1e-11
+"""Of an image's maximum, in double precision: h differs in its last bits (1e-14 at h = 100), and the slope of an
+intensity is about N pi h."""
+
+COMPILED_GRADIENT = 1e-9
+"""Of the longest gradient of its kind, or of what the loss would change by if it were proportional to the input."""
+
+BRIGHT = 1e-3
+"""Of an image's maximum: above it single precision is right to BRIGHT_RELATIVE."""
+
+BRIGHT_RELATIVE = 1e-3
+"""Relative: near a zero of the grating the last bits of a single-precision phase are amplified."""
