@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import gradbragg as gb
@@ -67,7 +67,12 @@ def scenes(draw):
     return parts
 
 
-drawn = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+drawn = settings(
+    deadline=None,
+    max_examples=15,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a smaller example would take minutes to find
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 @drawn

@@ -99,14 +99,12 @@ def test_a_compiler_that_does_not_know_the_processor_builds_for_its_kind(monkeyp
     assert compiler.library(DOUBLE) is not None
 
 
-def test_a_damaged_file_in_the_cache_is_built_again(counting, new_process):
-    compiler.library(DOUBLE)
-    (built,) = compiler.cache_folder().iterdir()
-    built.unlink()  # this process still uses the file
-    built.write_bytes(b"not a library")
-    new_process()
+def test_a_damaged_file_in_the_cache_is_built_again(counting):
+    place = compiler._place(DOUBLE, compiler.find_compiler())
+    place.parent.mkdir()
+    place.write_bytes(b"not a library")
     assert compiler.library(DOUBLE) is not None
-    assert counting() == 2
+    assert counting() == 1
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(monkeypatch, tmp_path, new_process):

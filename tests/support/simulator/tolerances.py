@@ -29,7 +29,7 @@ COMPILED = 1e-11
 """Of an image's maximum, in double precision: h differs in its last bits (1e-14 at h = 100), and the slope of an
 intensity is about N pi h."""
 
-COMPILED_GRADIENT = 1e-9
+COMPILED_GRADIENT = 1e-8
 """Of the longest gradient of its kind, or of what the loss would change by if it were proportional to the input."""
 
 BRIGHT = 1e-3
