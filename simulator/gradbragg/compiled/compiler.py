@@ -137,15 +137,24 @@ def _built(variant: Variant, compiler: str, place: Path) -> ctypes.CDLL | None:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent, prefix="build-") as folder:
             product = Path(folder) / place.name
-            if not _compiled(variant, compiler, product):
+            if not compile_source(variant, compiler, product):
                 return None
             product.replace(place)
         return _load(place)
     return None
 
 
-def _compiled(variant: Variant, compiler: str, product: Path) -> bool:
-    """Whether the compiler made the product, for this processor or else for any of its kind."""
+def compile_source(variant: Variant, compiler: str, product: Path) -> bool:
+    """Whether the compiler made the product, for this processor or else for any of its kind.
+
+    Args:
+        variant: What it is specialised for.
+        compiler: Path of the C compiler.
+        product: The shared library to be written.
+
+    Warns:
+        GradBraggWarning: The compiler failed.
+    """
     said = ""
     for target in ([_THIS_PROCESSOR], []):
         line = [compiler, *_OPTIONS, *target, *variant.options, str(SOURCE), "-o", str(product), "-lm"]

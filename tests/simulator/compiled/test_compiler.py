@@ -36,7 +36,7 @@ def counting(tmp_path, monkeypatch, new_process):
 def test_every_variant_builds_without_a_warning_of_the_compiler(single, table, tmp_path, monkeypatch):
     strict = ("-Wall", "-Wextra", "-Werror")
     monkeypatch.setattr(compiler, "_OPTIONS", (*compiler._OPTIONS, *strict))
-    assert compiler._compiled(Variant(single, table), compiler.find_compiler(), tmp_path / "product.so")
+    assert compiler.compile_source(Variant(single, table), compiler.find_compiler(), tmp_path / "product.so")
 
 
 def test_a_library_is_built_once_and_found_by_the_next_process(counting, new_process):
