@@ -112,12 +112,12 @@ class Simulator:
         """Indices ``slow * n_fast + fast`` of the pixels inside the region of interest and the mask."""
         config, roi = self.detector.config, self.run_config.roi
         device = torch.device(self.run_config.device)
-        fast = torch.arange(config.n_fast, device=device)
-        slow = torch.arange(config.n_slow, device=device)
-        if roi is not None:
-            fast = fast[(fast >= roi.fast_min) & (fast <= roi.fast_max)]
-            slow = slow[(slow >= roi.slow_min) & (slow <= roi.slow_max)]
-        pixels = (slow[:, None] * config.n_fast + fast).reshape(-1)
+        if roi is None:
+            pixels = torch.arange(config.n_fast * config.n_slow, device=device)
+        else:
+            fast = torch.arange(max(roi.fast_min, 0), min(roi.fast_max + 1, config.n_fast), device=device)
+            slow = torch.arange(max(roi.slow_min, 0), min(roi.slow_max + 1, config.n_slow), device=device)
+            pixels = (slow[:, None] * config.n_fast + fast).reshape(-1)
         if config.mask is not None:
             pixels = pixels[config.mask.to(device).reshape(-1)[pixels] != 0]
         return pixels
