@@ -7,6 +7,7 @@ can share the cache.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import hashlib
 import os
@@ -54,7 +55,7 @@ class Variant:
 
 def cached(variant: Variant) -> bool:
     """Whether a library can be had without compiling."""
-    return variant in _loaded or ((compiler := find_compiler()) is not None and _place(variant, compiler).is_file())
+    return variant in _loaded or ((compiler := find_compiler()) is not None and _is_there(_place(variant, compiler)))
 
 
 def find_compiler() -> str | None:
@@ -84,7 +85,7 @@ def library(variant: Variant) -> ctypes.CDLL | None:
     if compiler is None or variant in _failed:
         return None
     place = _place(variant, compiler)
-    found = _load(place) if place.is_file() else None
+    found = _load(place) if _is_there(place) else None
     if found is None:
         found = _built(variant, compiler, place)
     if found is None:
@@ -98,14 +99,32 @@ def _place(variant: Variant, compiler: str) -> Path:
     return cache_folder() / f"pixels-{_key(variant, compiler)}.so"
 
 
+def _is_there(place: Path) -> bool:
+    with suppress(OSError):
+        return place.is_file()
+    return False
+
+
 def cache_folder() -> Path:
-    """Where libraries are kept: ``$GRADBRAGG_CACHE``, else a folder of the user's cache."""
-    chosen = os.environ.get("GRADBRAGG_CACHE")
+    """Where libraries are kept: ``$GRADBRAGG_CACHE``, else a folder of the user's cache.
+
+    A user without a home has a folder that lasts as long as the process.
+    """
+    chosen = os.environ.get("GRADBRAGG_CACHE") or os.environ.get("XDG_CACHE_HOME")
     if chosen:
-        return Path(chosen)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "gradbragg"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gradbragg"
+        return Path(chosen) / ("" if os.environ.get("GRADBRAGG_CACHE") else "gradbragg")
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return _passing_folder()
+    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "gradbragg"
+
+
+@cache
+def _passing_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="gradbragg-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @cache

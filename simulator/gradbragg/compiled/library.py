@@ -109,7 +109,7 @@ def photons(layout: Layout, packed: Packed) -> Tensor:
     """Photons in each pixel ``(P,)``."""
     tensors = _contiguous(layout, packed)
     arguments = _arguments(layout, tensors, table_gradient=False)
-    image = torch.empty(layout.pixels.shape, dtype=layout.dtype)
+    image = torch.empty(layout.pixels.shape, dtype=layout.dtype, device="cpu")
     size = _piece_size(layout.pixels.shape[0], _PIECES)
 
     def piece(start: int) -> None:
@@ -134,11 +134,11 @@ def slopes(layout: Layout, packed: Packed, image_slope: Tensor, table_gradient: 
     image_slope = image_slope.detach().to(layout.dtype).contiguous()
     wanted = {name: tensors[name] for name in _SLOPES}
     if packed.F2.ndim and not table_gradient:
-        wanted["F2"] = torch.zeros(1)
+        wanted["F2"] = torch.zeros(1, device="cpu")
     sizes = [one.numel() for one in wanted.values()]
     pieces = max(1, min(_PIECES, _LARGEST_SLOPES // sum(sizes)))
     size = _piece_size(image_slope.shape[0], pieces)
-    sums = torch.zeros((-(-image_slope.shape[0] // size), sum(sizes)), dtype=torch.float64)
+    sums = torch.zeros((-(-image_slope.shape[0] // size), sum(sizes)), dtype=torch.float64, device="cpu")
 
     def piece(start: int) -> None:
         stop = min(start + size, image_slope.shape[0])
@@ -150,7 +150,7 @@ def slopes(layout: Layout, packed: Packed, image_slope: Tensor, table_gradient: 
     _in_parallel(piece, image_slope.shape[0], size, None)
     parts = dict(zip(_SLOPES, sums.sum(0).split_with_sizes(sizes), strict=True))
     if packed.F2.ndim and not table_gradient:
-        parts["F2"] = torch.zeros(packed.F2.shape, dtype=torch.float64)
+        parts["F2"] = torch.zeros(packed.F2.shape, dtype=torch.float64, device="cpu")
     return Packed(
         *(parts[name].reshape(one.shape).to(one.dtype) for name, one in zip(_SLOPES, packed.tensors(), strict=True))
     )

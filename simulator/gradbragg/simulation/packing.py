@@ -32,7 +32,7 @@ def packed(scene: Scene) -> Packed:
         geometry.normal,
     )
     depths = plan.depths
-    one = torch.ones((), dtype=depths.dtype)
+    one = torch.ones_like(depths[0])
     area = one if optics.point_pixel else geometry.pixel_size.square() * geometry.close_distance
     mu, spacing = (layers.mu, layers.spacing) if layers is not None else (0.0 * one, one)
     R = plan.orientations
@@ -67,7 +67,7 @@ def _sources(optics: RayOptics) -> Tensor:
         constant, form = weight, torch.zeros_like(incident[:, :, None] * incident[:, None, :])
     else:
         B, E = polarization_frame(incident, sources.polarization_axis)
-        along, identity = _outer(incident), torch.eye(3, dtype=incident.dtype)
+        along, identity = _outer(incident), torch.eye(3, dtype=incident.dtype, device=incident.device)
         # without a plane of polarization, 1 - (i.d)^2 stands for the bracket
         plane = torch.where((B == 0).all(-1)[:, None, None], identity - along, _outer(E) - _outer(B))
         constant = 0.5 * weight
@@ -108,7 +108,7 @@ def formula(layout: Layout, given: Packed, pixels: Tensor) -> Tensor:
 
     incident, inverse, constant, form = given.sources.split_with_sizes((3, 1, 1, 6), -1)
     products = first[..., _UPPER[0]] * first[..., _UPPER[1]]
-    twice = torch.tensor((1.0, 1.0, 1.0, 2.0, 2.0, 2.0), dtype=form.dtype)
+    twice = torch.tensor((1.0, 1.0, 1.0, 2.0, 2.0, 2.0), dtype=form.dtype, device=form.device)
     polar = constant[:, 0] + products @ (twice * form).transpose(0, 1)
     q = (d[..., None, :] - incident) * inverse
     visible = q.detach().square().sum(-1) <= largest_q2

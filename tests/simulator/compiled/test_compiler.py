@@ -113,6 +113,17 @@ def test_a_cache_that_cannot_be_written_is_done_without(monkeypatch, tmp_path, n
     assert torch.equal(simulate(configs(TRICLINIC)), uncompiled(configs(TRICLINIC)))
 
 
+def test_a_user_without_a_home_has_a_cache_for_the_process(monkeypatch, new_process):
+    def nowhere():
+        raise RuntimeError("no home")
+
+    for name in ("GRADBRAGG_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(compiler.Path, "home", nowhere)
+    assert compiler.library(DOUBLE) is not None
+    assert compiler.cached(DOUBLE)
+
+
 def test_another_processor_or_compiler_or_variant_has_a_library_of_its_own(monkeypatch, tmp_path):
     found = compiler.find_compiler()
     copy = script(tmp_path / "cc", "exit 1")
