@@ -13,7 +13,7 @@ def draw(series: dict[str, list[tuple[float, float]]], path: Path) -> None:
     """Draws seconds against steps.
 
     Args:
-        series: Points (steps, seconds) by name.
+        series: Points (steps, processor seconds) by name.
         path: The PNG file.
     """
     points = [point for one in series.values() for point in one]
@@ -34,11 +34,12 @@ def draw(series: dict[str, list[tuple[float, float]]], path: Path) -> None:
     for decade in range(low[1], high[1] + 1):
         pen.line([place(10.0 ** low[0], 10.0**decade), place(10.0 ** high[0], 10.0**decade)], "#dddddd")
         x, y = place(10.0 ** low[0], 10.0**decade)
-        pen.text((x - 10, y), f"{10.0**decade:g} s", "black", font, anchor="rm")
+        pen.text((x - 10, y), f"{10.0**decade:g}", "black", font, anchor="rm")
     pen.text(
         ((LEFT + WIDTH) / 2, HEIGHT - 14), "steps (pixel x subpixel x source x orientation)", "black", font, anchor="ms"
     )
 
+    pen.text((LEFT, MARGIN - 14), "processor seconds; lines: proportional to the steps", "black", font, anchor="ls")
     for number, ((name, one), colour) in enumerate(zip(series.items(), COLOURS, strict=False)):
         steps, took = one[-1]
         first = max(low[0], math.log10(steps * 10.0 ** low[1] / took))
@@ -47,6 +48,6 @@ def draw(series: dict[str, list[tuple[float, float]]], path: Path) -> None:
             x, y = place(*point)
             pen.ellipse((x - 5, y - 5, x + 5, y + 5), colour)
         pen.ellipse((LEFT + 18, 52 + 26 * number, LEFT + 28, 62 + 26 * number), colour)
-        text = f"{name}: {took / steps * 1e9:.2g} ns a step at the end; line: proportional to the steps"
+        text = f"{name}, {took / steps * 1e9:.2g} ns a step at the end"
         pen.text((LEFT + 38, 48 + 26 * number), text, "black", font)
     picture.save(path)

@@ -110,9 +110,10 @@ def cache_folder() -> Path:
 
     A user without a home has a folder that lasts as long as the process.
     """
-    chosen = os.environ.get("GRADBRAGG_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    if chosen:
-        return Path(chosen) / ("" if os.environ.get("GRADBRAGG_CACHE") else "gradbragg")
+    if own := os.environ.get("GRADBRAGG_CACHE"):
+        return Path(own)
+    if caches := os.environ.get("XDG_CACHE_HOME"):
+        return Path(caches) / "gradbragg"
     try:
         home = Path.home()
     except RuntimeError:

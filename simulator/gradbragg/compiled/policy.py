@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-RAY = 12
+RAY = 8
 """What a ray costs uncompiled, in steps of the crystal."""
 
-BREAK_EVEN = 2_000_000
+BREAK_EVEN = 7_000_000
 """Uncompiled steps that take as long as compiling; both scale alike with the speed of a machine."""
 
 _done = 0
