@@ -15,8 +15,8 @@ from torch.utils.checkpoint import checkpoint
 from gradbragg.compiled.compiler import Variant, cached, library
 from gradbragg.compiled.library import Layout, Packed, photons, slopes
 from gradbragg.compiled.policy import allowed, worth_compiling
-from gradbragg.simulation.packing import formula, packed
 from gradbragg.simulation.observers import operations_observed
+from gradbragg.simulation.packing import formula, packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

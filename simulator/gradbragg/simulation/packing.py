@@ -33,7 +33,7 @@ def packed(scene: Scene) -> Packed:
     )
     depths = plan.depths
     one = torch.ones_like(depths[0])
-    area = one if optics.point_pixel else geometry.pixel_size.square() * geometry.close_distance
+    area = one if optics.point_pixel else geometry.pixel_size.square() * geometry.close_distance.abs()
     mu, spacing = (layers.mu, layers.spacing) if layers is not None else (0.0 * one, one)
     R = plan.orientations
     water = 0.0 * one if scene.background is None else scene.background.double() * R

@@ -7,6 +7,7 @@ import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
@@ -113,10 +114,11 @@ class Simulator:
         config, roi = self.detector.config, self.run_config.roi
         device = torch.device(self.run_config.device)
         if roi is None:
-            pixels = torch.arange(config.n_fast * config.n_slow, device=device)
+            # by numpy: torch would share out a millisecond's work, and its threads wait for each other longer than that
+            pixels = torch.from_numpy(np.arange(config.n_fast * config.n_slow)).to(device)
         else:
-            fast = torch.arange(max(roi.fast_min, 0), min(roi.fast_max + 1, config.n_fast), device=device)
-            slow = torch.arange(max(roi.slow_min, 0), min(roi.slow_max + 1, config.n_slow), device=device)
+            fast = torch.arange(config.n_fast, device=device)[max(roi.fast_min, 0) : max(roi.fast_max + 1, 0)]
+            slow = torch.arange(config.n_slow, device=device)[max(roi.slow_min, 0) : max(roi.slow_max + 1, 0)]
             pixels = (slow[:, None] * config.n_fast + fast).reshape(-1)
         if config.mask is not None:
             pixels = pixels[config.mask.to(device).reshape(-1)[pixels] != 0]
