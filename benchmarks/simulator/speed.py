@@ -211,13 +211,12 @@ def main() -> None:
         os.chdir(folder)
         write_reflections(Path("full.hkl"))
         scalar = yardstick()
-        rates = [scalar() for _ in range(options.rounds)]
+        clock, processor = zip(*(scalar() for _ in range(options.rounds)), strict=True)
         print(
-            f"scalar loop {median(rates):.1f} million steps a second ({min(rates):.1f} to {max(rates):.1f}); ", end=""
+            f"scalar loop {median(clock):.1f} million steps a second ({min(clock):.1f} to {max(clock):.1f}), ", end=""
         )
-        print(
-            f"{torch.get_num_threads()} threads; load {os.getloadavg()[0]:.1f}; gradbragg at {Path(gb.__file__).parent}"
-        )
+        print(f"{median(processor):.1f} a processor second; {torch.get_num_threads()} threads; ", end="")
+        print(f"load {os.getloadavg()[0]:.1f}; gradbragg at {Path(gb.__file__).parent}")
         print(f"{'':<46} {'median':>8}  {'range':<20}  goal")
         forward_rates(options.rounds, scalar)
         backward_costs(options.rounds)

@@ -23,7 +23,8 @@ int main(int argc, char **argv) {
             const double q[3] = {(distance / R - 1.0) / wavelength, y / R / wavelength, z / R / wavelength};
             for (int o = 0; o < orientations; o++) {
                 const double turn = 1e-3 * o;
-                const double h = 70.0 * q[0] + 70.0 * turn * q[1], k = 80.0 * q[1] - 80.0 * turn * q[0], l = 90.0 * q[2];
+                const double h = 70.0 * q[0] + 70.0 * turn * q[1], k = 80.0 * q[1] - 80.0 * turn * q[0];
+                const double l = 90.0 * q[2] + 9.0 * turn * q[0];
                 const double F = interference(N, h) * interference(N, k) * interference(N, l);
                 sum += solid_angle * F * F;
             }

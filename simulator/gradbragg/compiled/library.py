@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LANES = 128
 """Pixels that the inner loop takes at a time; the same in pixels.c."""
 
-_PIECES = 64
+_PIECES = 32
 _LARGEST_SLOPES = 2**24
 """Numbers in the derivatives of all pieces together, unless one piece has more."""
 
