@@ -196,6 +196,8 @@ def _in_parallel(
     piece: Callable[[int], None], pixels: int, size: int, progress: Callable[[int, int], None] | None
 ) -> None:
     """Runs the pieces in as many threads as torch uses; threads end with the call, so that forking stays safe."""
+    if progress is not None:
+        progress(0, pixels)
     starts = range(0, pixels, size)
     threads = max(1, min(torch.get_num_threads(), len(starts)))
     ends = [None] * threads
