@@ -54,3 +54,17 @@ def chosen_entries_of_a_leaf():
 def test_nothing_is_accused_where_no_step_is(body):
     found = diagnosis_of(body)
     assert (found["verdict"], found["causes"]) == ("healthy", [])
+
+
+def rounded_index_in_a_sum():
+    cell = leaf(1.37)
+    q = torch.linspace(0.1, 5.0, 400, **F64)
+    index = (q * cell).round(decimals=2)  # <-- here
+    torch.sin(index).square().sum().backward()
+
+
+def test_rounding_is_proven_although_some_values_jump():
+    found = diagnosis_of(rounded_index_in_a_sum)
+    first = found["causes"][0]
+    assert (found["verdict"], first["kind"], first["proof"]) == ("saturated", "integer", "proven")
+    assert first["line"] == marked_line(rounded_index_in_a_sum)

@@ -177,6 +177,12 @@ def _diagnose(question: Question) -> Diagnosis:
         verdict, found = zero_causes(question, still)
         verdicts.append(verdict)
         causes += found
+    verdict, found = _dead_among_steps(question, findings) if not verdicts else ("healthy", [])
+    if found:
+        verdicts.append(verdict)
+        causes += found
+        dead = {name for cause in found for name in cause.targets}
+        findings = [replace(f, status="zero") if f.target.name in dead else f for f in findings]
     unused = [f.target for f in findings if f.target.status == "none" and f.status == "none"]
     unused = [target for target in unused if target.name not in meant]
     if unused:
@@ -199,6 +205,23 @@ def _diagnose(question: Question) -> Diagnosis:
     if verdict == "unknown":
         reason = "differences are too coarse to decide (single precision, noise or a kink)"
     return Diagnosis(verdict, listing, findings, causes, reason, designs=question.designs)
+
+
+def _dead_among_steps(question: Question, findings: Sequence[Finding]) -> tuple[str, list[Cause]]:
+    """Zero gradients of a loss that moves all the same: at an extremum, or where values jump (rounded, chosen).
+
+    Only what is proven counts: at an extremum nothing is wrong.
+    """
+    moving = [
+        f.target
+        for f in findings
+        if f.target.status == "zero" and f.status != "wrong" and f.comparison is not None and f.comparison.numeric.moved
+    ]
+    if not moving:
+        return "healthy", []
+    verdict, causes = zero_causes(question, moving)
+    proven = [cause for cause in causes if cause.proof == "proven"]
+    return (verdict, proven) if proven else ("healthy", [])
 
 
 def _not_asked_about(question: Question, findings: Sequence[Finding]) -> tuple[set[str], str]:
