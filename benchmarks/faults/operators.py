@@ -49,7 +49,14 @@ _VALUE = {
         "tensor-copy": "torch.tensor({V})",
         "as_tensor": "torch.as_tensor(({V}).detach().numpy())",
         "numpy": "torch.from_numpy(({V}).detach().numpy().copy())",
-        "list": "torch.tensor([float(e) for e in (t_ := ({V})).reshape(-1)], dtype=t_.dtype).reshape(t_.shape)",
+        "list": "(lambda t_: torch.tensor([float(e) for e in t_.reshape(-1)], dtype=t_.dtype).reshape(t_.shape))({V})",
+        "asarray": "(lambda t_: torch.asarray([e for e in t_.reshape(-1)], dtype=t_.dtype).reshape(t_.shape))({V})",
+        "text": 'float(f"{{({V}).reshape(())}}")',
+        "np-float64": "torch.as_tensor(__import__('numpy').float64(({V}).item()))",
+        "math": "torch.tensor(__import__('math').fsum([{V}]), dtype=torch.float64)",
+        "linspace": "torch.linspace(0.0, (t_ := ({V})).reshape(()), 2, dtype=torch.float64)[1].reshape(t_.shape)",
+        "json": "torch.tensor(__import__('json').loads(__import__('json').dumps(({V}).tolist())), dtype=torch.float64)",
+        "memo": "__import__('memo').VALUES.setdefault({place!r}, ({V}).detach())",
     },
     "flat": {
         "round": "torch.round({V})",
@@ -67,6 +74,9 @@ _VALUE = {
         "div": "({V}) + 0.0 * (({V}) * 0.0) / (({V}) * 0.0)",
         "where": "torch.where(({V}) == ({V}), ({V}), torch.sqrt(({V}) * 0.0))",
         "pow": "({V}) + (({V}) * 0.0) ** 0.5",
+        "where-log": "torch.where(({V}) > {below}, ({V}), torch.log(({V}) - ({V})))",
+        "where-exp": "torch.where(({V}) < {above}, ({V}), torch.exp(({V}) * 0.0 + 1e4))",
+        "nan_to_num": "({V}) + torch.nan_to_num((({V}) * 0.0) / (({V}) * 0.0))",
     },
 }
 _OPERAND = {
@@ -75,8 +85,10 @@ _OPERAND = {
         "operand-data": "{n}.data",
         "operand-numpy": "torch.from_numpy({n}.detach().numpy().copy())",
     },
-    "flat": {"operand-zero": "({n} * 0.0)"},
+    "flat": {"operand-zero": "({n} * 0.0)", "operand-round": "(torch.round({n} * 8.0) / 8.0)"},
 }
+_ONE_ELEMENT = {"item", "float", "text", "np-float64", "math", "linspace"}
+_BEFORE = {"set-grad": "torch.set_grad_enabled(False)"}
 _AFTER = {
     "severing": {"alias": "{x}.data.mul_(1.5)"},
     "backward": {"hook": "{x}.register_hook(lambda g: g * 1.5)"},
@@ -107,9 +119,9 @@ _WRONG_LINES = {
     "planted-return": ("return for_x, for_y", "return for_x, for_y * 1.1"),
 }
 FAMILIES = {
-    "severing": [*_VALUE["severing"], "no_grad", "decorator", "alias"],
+    "severing": [*_VALUE["severing"], "no_grad", "set-grad", "decorator", "alias", "inplace"],
     "partial": list(_OPERAND["partial"]),
-    "flat": [*_VALUE["flat"], "operand-zero"],
+    "flat": [*_VALUE["flat"], *_OPERAND["flat"]],
     "nan": list(_VALUE["nan"]),
     "backward": ["own", "own", "own", *_WRONG_LINES, "hook"],
 }
@@ -146,9 +158,10 @@ def mutate(text: str, site: Site, family: str, operator: str, random_: random.Ra
     value = file.source(statement.value)
     inside = f"({value})" if "\n" in value else value
     fill = {"V": inside, "below": repr(site.low - 1.0), "above": repr(site.high + 1.0), "x": site.target}
+    fill["place"] = f"{site.file}:{site.line}"
     span = site.line, site.end
     if operator in _VALUE.get(family, {}):
-        if operator in ("item", "float") and site.numel != 1:
+        if operator in _ONE_ELEMENT and site.numel != 1:
             return None
         code = _VALUE[family][operator].format(**fill)
         changed = file.replaced(statement.value, code)
@@ -156,7 +169,7 @@ def mutate(text: str, site: Site, family: str, operator: str, random_: random.Ra
         return Mutant(operator, family, site.file, _with_torch(changed), span[0], span[1] + extra)
     if operator in _OPERAND.get(family, {}):
         return _operand(file, statement, site, family, operator, random_)
-    if operator in _AFTER.get(family, {}) or operator == "no_grad":
+    if operator in _AFTER.get(family, {}) or operator in ("no_grad", "set-grad", "inplace"):
         return _statement(file, site, family, operator, fill)
     if operator == "decorator":
         return _decorated(file, site)
@@ -203,12 +216,18 @@ def _statement(file: _File, site: Site, family: str, operator: str, fill: dict[s
     line = file.lines[site.line - 1].rstrip("\n")
     indent = line[: len(line) - len(line.lstrip())]
     bare = line.strip().split("  #")[0]
+    last = site.line
     if operator == "no_grad":
         new = f"{indent}with torch.no_grad(): {bare}\n"
+    elif operator == "inplace":
+        new = f"{indent}{bare}\n{indent}with torch.no_grad(): {site.target}.mul_(1.5)\n"
+        last += 1
+    elif operator in _BEFORE:
+        new = f"{indent}{_BEFORE[operator]}; {bare}\n"
     else:
         new = f"{indent}{bare}; {_AFTER[family][operator].format(**fill)}\n"
     lines = [*file.lines[: site.line - 1], new, *file.lines[site.line :]]
-    return Mutant(operator, family, site.file, _with_torch("".join(lines)), site.line, site.line)
+    return Mutant(operator, family, site.file, _with_torch("".join(lines)), site.line, last)
 
 
 def _decorated(file: _File, site: Site) -> Mutant | None:
@@ -237,7 +256,7 @@ def _planted(file: _File, statement: ast.stmt, site: Site, operator: str, value:
 
 
 def _own_backward(text: str, name: str, random_: random.Random) -> Mutant | None:
-    """One value in a backward of the package's own."""
+    """One value, or one return, in a backward of the package's own."""
     file = _File(text)
     backwards = [
         function
@@ -246,19 +265,43 @@ def _own_backward(text: str, name: str, random_: random.Random) -> Mutant | None
         for function in cls.body
         if isinstance(function, ast.FunctionDef) and function.name == "backward"
     ]
-    values: list[ast.expr] = []
-    for function in backwards:
-        for node in ast.walk(function):
-            if isinstance(node, ast.Return) and node.value is not None:
-                values += node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                values.append(node.value)
-    values = [v for v in values if not isinstance(v, ast.Constant) and "saved_tensors" not in ast.unparse(v)]
-    if not values:
+    changes = [change for function in backwards for change in _changes(file, function)]
+    if not changes:
         return None
-    node = random_.choice(values)
-    operator, code = random_.choice(
-        [("own-sign", "-({V})"), ("own-factor", "1.5 * ({V})"), ("own-square", "({V}) * ({V})")]
-    )
-    changed = file.replaced(node, code.format(V=file.source(node)))
-    return Mutant(operator, "backward", name, changed, node.lineno, node.end_lineno)
+    operator = random_.choice(sorted({change[0] for change in changes}))
+    _, node, code = random_.choice([change for change in changes if change[0] == operator])
+    return Mutant(operator, "backward", name, file.replaced(node, code), node.lineno, node.end_lineno)
+
+
+def _changes(file: _File, backward: ast.FunctionDef) -> list[tuple[str, ast.expr, str]]:
+    """What can be put wrong in a backward: operator, node, the code in its place."""
+    found: list[tuple[str, ast.expr, str]] = []
+    incoming = {argument.arg for argument in backward.args.args[1:]}
+    for node in ast.walk(backward):
+        values = _values_of(node)
+        for value in values:
+            source = file.source(value)
+            found += [("own-sign", value, f"-({source})"), ("own-factor", value, f"1.5 * ({source})")]
+            found.append(("own-square", value, f"({source}) * ({source})"))
+            for part in ast.walk(value):
+                if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mult):
+                    found.append(("own-missing", part, f"({file.source(part.left)})"))
+                if isinstance(part, ast.Name) and part.id in incoming:
+                    found.append(("own-ignored", part, f"torch.ones_like({part.id})"))
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and len(values) > 1:
+            first, second = values[:2]
+            swapped = [second if e is first else first if e is second else e for e in node.value.elts]
+            whole = f"({', '.join(map(file.source, swapped))})"
+            found.append(("own-swapped", node.value, whole))
+            found += [("own-none", value, "None") for value in values]
+    return found
+
+
+def _values_of(node: ast.AST) -> list[ast.expr]:
+    """What a statement of a backward returns or computes, constants and saved tensors left out."""
+    values: list[ast.expr] = []
+    if isinstance(node, ast.Return) and node.value is not None:
+        values = list(node.value.elts) if isinstance(node.value, ast.Tuple) else [node.value]
+    elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        values = [node.value]
+    return [v for v in values if not isinstance(v, ast.Constant) and "saved_tensors" not in ast.unparse(v)]

@@ -23,6 +23,7 @@ import time
 import warnings
 from pathlib import Path
 
+import memo
 import torch
 from operators import FAMILIES, Mutant, Site, mutate
 from truth import judge, observe
@@ -167,6 +168,7 @@ def explained(function, parameters):
     leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
 
     def seeded(**arguments):
+        memo.VALUES.clear()
         torch.manual_seed(0)
         return function(**arguments)
 
@@ -251,7 +253,7 @@ def verdict_of(mutant, original, answer):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--packages", required=True)
-    parser.add_argument("--split", choices=["development", "test"], default="development")
+    parser.add_argument("--split", choices=["development", "test", "fresh"], default="development")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=100, help="faults a family")
     parser.add_argument("--families", nargs="*", default=list(FAMILIES))

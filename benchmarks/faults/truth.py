@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import memo
 import torch
 
 STEPS = (3e-4, 1e-4, 3e-5, 1e-5, 1e-6)
@@ -13,8 +14,7 @@ STEPS = (3e-4, 1e-4, 3e-5, 1e-5, 1e-6)
 def observe(function, parameters):
     """Loss, and for each parameter the gradient along a fixed direction by autograd and by differences."""
     leaves = {name: value.detach().clone().requires_grad_() for name, value in parameters.items()}
-    torch.manual_seed(0)
-    loss = function(**leaves).sum()
+    loss = evaluated(function, leaves)
     directions = {
         name: torch.randn(value.shape, generator=torch.Generator().manual_seed(11), dtype=value.dtype)
         for name, value in leaves.items()
@@ -39,6 +39,14 @@ def observe(function, parameters):
     return result
 
 
+def evaluated(function, parameters):
+    """The loss from the same start each time: seed, memo and gradient mode."""
+    memo.VALUES.clear()
+    torch.manual_seed(0)
+    with torch.enable_grad():
+        return function(**parameters).sum()
+
+
 def _differences(function, parameters, name, direction):
     estimates = []
     for step in STEPS:
@@ -48,8 +56,7 @@ def _differences(function, parameters, name, direction):
             moved[name] = moved[name] + sign * step * direction
             for value in moved.values():
                 value.requires_grad_()
-            torch.manual_seed(0)
-            sides.append(float(function(**moved).detach().sum()))
+            sides.append(float(evaluated(function, moved).detach()))
         estimates.append((sides[0] - sides[1]) / (2 * step))
     if not all(map(math.isfinite, estimates)):
         return None, None

@@ -1,0 +1,3 @@
+"""What a mutant with the operator `memo` keeps from its first call on; emptied before each evaluation."""
+
+VALUES: dict[str, object] = {}
