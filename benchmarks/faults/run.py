@@ -155,14 +155,8 @@ def sites_of(driver, folder):
     return list(found.values())
 
 
-def examined(driver):
-    """What is true, and what the tool says."""
-    function, parameters, _ = driver()
-    truth = observe(function, parameters)
-    return truth, explained(function, parameters)
-
-
 def explained(function, parameters):
+    """What the tool says, and the seconds that it took."""
     torch.manual_seed(0)
     started = time.monotonic()
     leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
@@ -226,9 +220,9 @@ def draw(sites, random_, wanted, seen):
     return None
 
 
-def verdict_of(mutant, original, answer):
+def verdict_of(mutant, original, truth, answer):
     """One line of the result file."""
-    truth, (document, seconds) = answer
+    document, seconds = answer
     causes = document["causes"]
     named = [
         (os.path.realpath(c["file"]) == os.path.realpath(mutant.file), mutant.first <= c["line"] <= mutant.last)
@@ -260,6 +254,7 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--only-clean", action="store_true")
+    parser.add_argument("--skip-clean", action="store_true", help="do not explain the clean drivers")
     parser.add_argument("--part", default="1/1", help="1/2: every second driver from the first on")
     parser.add_argument("--keep", help="folder that the mutated files are kept in")
     given = parser.parse_args()
@@ -272,26 +267,22 @@ def main() -> None:
     out = Path(given.out).open("a")  # noqa: SIM115
     originals, sites = {}, {}
     for name, driver in drivers.items():
-        answer = in_child(quiet(lambda: examined(driver)))
-        if answer is None:
+        truth = in_child(quiet(lambda: observe(*driver()[:2])))
+        answer = ({"verdict": "-"}, 0.0) if given.skip_clean else in_child(quiet(lambda: explained(*driver()[:2])))
+        if truth is None or answer is None:
             print("driver fails:", name)
             continue
-        originals[name] = answer[0]
-        document, seconds = answer[1]
-        line = {
-            "clean": name,
-            "verdict": document["verdict"],
-            "reason": document["reason"],
-            "causes": document["causes"],
-            "seconds": seconds,
-            "truth": judge(answer[0], answer[0]),
-            "seconds_of": document["seconds"],
-        }
-        print(
-            json.dumps({k: line[k] for k in ("clean", "verdict", "truth", "seconds")}), file=out, flush=True
-        ) if False else out.write(json.dumps(line) + "\n")
+        originals[name] = truth
         sites[name] = in_child(quiet(lambda: sites_of(driver, copies.root))) or []
-        print(f"{name}: {document['verdict']} ({line['truth']}), {len(sites[name])} sites, {seconds:.1f} s", flush=True)
+        document, seconds = answer
+        print(f"{name}: {document['verdict']}, {len(sites[name])} sites, {seconds:.1f} s", flush=True)
+        if not given.skip_clean:
+            line = {"clean": name, "seconds": seconds, "truth": judge(truth, truth)}
+            line |= {key: document[key] for key in ("verdict", "reason", "causes")} | {
+                "seconds_of": document["seconds"]
+            }
+            out.write(json.dumps(line) + "\n")
+            out.flush()
     if given.only_clean:
         return
     random_ = random.Random(given.seed)
@@ -307,7 +298,7 @@ def main() -> None:
             truth = in_child(quiet(lambda: observe(*drivers[name]()[:2])))
             if truth is None or judge(originals[name], truth) == "same":
                 continue
-            answer = in_child(quiet(lambda: examined(drivers[name])))
+            answer = in_child(quiet(lambda: explained(*drivers[name]()[:2])))
             text = Path(mutant.file).read_text().splitlines()[mutant.first - 1]
         line = {
             "driver": name,
@@ -319,7 +310,7 @@ def main() -> None:
             "text": text.strip(),
         }
         line |= (
-            verdict_of(mutant, originals[name], answer)
+            verdict_of(mutant, originals[name], truth, answer)
             if answer
             else {
                 "truth": judge(originals[name], truth),
