@@ -16,7 +16,7 @@ def wilson(hits: int, count: int, z: float = 1.96) -> str:
     p = hits / count
     middle = (p + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * math.sqrt(p * (1 - p) / count + z * z / (4 * count * count))
-    return f"{hits}/{count} = {100 * p:.1f} % ({100 * (middle - half):.1f} to {100 * (middle + half):.1f})"
+    return f"{hits}/{count} = {100 * p:.1f} % ({100 * max(0.0, middle - half):.1f} to {100 * (middle + half):.1f})"
 
 
 def main() -> None:
