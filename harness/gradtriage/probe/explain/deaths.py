@@ -113,14 +113,29 @@ def _deaths(question: Question, targets: Sequence[Target], bits: int) -> list[De
     tape, reports = question.backward()
     moved = moved_operations(tape, question.nudged_tape(targets, STEP))
     found: dict[tuple[Site, str], Death] = {}
+    before: dict[tuple[Site, str], int] = {}
     for index in dict.fromkeys([*_stuck(tape, moved, bits), *_dead(tape, reports, bits)]):
         operation = tape.operations[index]
         place = operation.key[0], operation.key[1]
         if place not in found:
             death = _death(tape, operation, bits)
             if death is not None:
-                found[place] = death
-    return list(found.values())[:MOST_DEATHS]
+                found[place], before[place] = death, _computed_before(tape, index, bits)
+    # of several paths on which a gradient dies, the one on which most is computed is the one that matters
+    return [found[place] for place in sorted(found, key=lambda place: -before[place])][:MOST_DEATHS]
+
+
+def _computed_before(tape: Tape, index: int, bits: int) -> int:
+    """The number of operations between the targets and an operation."""
+    seen = {index}
+    waiting = [index]
+    while waiting:
+        operation = tape.operations[waiting.pop()]
+        for source, reach in zip(operation.sources, operation.reach_in, strict=True):
+            if source >= 0 and reach & bits and source not in seen:
+                seen.add(source)
+                waiting.append(source)
+    return len(seen)
 
 
 def _stuck(tape: Tape, moved: set[int], bits: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from gradtriage.probe.explain.rewrites import Rewrite, Run
     from gradtriage.probe.explain.tape import Operation
 
-# packages whose functions hand on gradients with respect to the tangent space of a Lie group
-LIE_PACKAGES = ("pypose", "lietorch")
+# where the functions live that hand on gradients with respect to the tangent space of a Lie group, and what they are
+# called; whatever else is in these packages has to have the derivative of its forward
+_LIE_MODULES = frozenset({"pypose.lietensor.operation", "lietorch.group_ops"})
+_LIE_NAMES = re.compile(r"(?:^|_)(?:Exp|Log|Inv|Mul|Act[34]?|AdjT?(?:Xa)?|Jinvp?|FromVec|ToVec)$")
 _LIE = "the gradient of a Lie function is with respect to the tangent space"
 
 # torch's own: what its documentation says about the slope. An option has to be on where one is named.
@@ -73,7 +76,7 @@ _OTHERS = {
 def meant_slope(func: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     """Why the slope of an operation is meant to differ from its derivative; empty where it is not."""
     if inspect.isclass(func):
-        return _LIE if func.__module__.partition(".")[0] in LIE_PACKAGES else ""
+        return _LIE if func.__module__ in _LIE_MODULES and _LIE_NAMES.search(func.__name__) else ""
     if name in _OTHERS:
         return f"{name}: {_OTHERS[name]}"
     on = [option for option in _OPTIONS.get(name, ()) if option.is_on(args, kwargs)]
