@@ -39,6 +39,8 @@ def story(diagnosis: DiagnosisDocument, root: Path) -> Iterator[str]:
             yield f"  then: {then}"
         if origin := cause.evidence.get("origin"):
             yield f"  since {origin['file']}:{origin['line']}: {origin['source']}"
+        if used := cause.evidence.get("used"):
+            yield f"  used again in {used['file']}:{used['line']}: {used['source']}"
         if proof := proof_sentence(cause):
             yield f"  proof: {proof}"
         if cause.parameters:
@@ -87,7 +89,7 @@ def proof_sentence(cause: DiagnosedCause) -> str:
     if "loss_kept" in figures:
         return (
             f"after a move of the parameters a second evaluation gives {figures['loss_second']}, one in a process of "
-            f"its own {figures['loss_fresh']}; with the old value of this operand alone that one gives "
+            f"its own {figures['loss_fresh']}; with the old value of this one alone that gives "
             f"{figures['loss_kept']}, too"
         )
     if "loss_frozen" in figures:

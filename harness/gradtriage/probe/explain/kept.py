@@ -47,13 +47,13 @@ def kept_value(question: Question) -> Cause | None:
         key = tape.operations[made].key
         rewrites: Mapping[Key, Rewrite] = {key: Frozen(values[key])} if key in values else {}
         if rewrites and _equal(question.replays.losses(number, [step], rewrites)[0], second):
-            evidence = {"loss_second": second, "loss_fresh": fresh, "loss_kept": second, **_origin(tape, made)}
-            return Cause("stale", *tape.operations[user].key[:2], names, "proven", evidence)
+            evidence = {"loss_second": second, "loss_fresh": fresh, "loss_kept": second, **_used(tape, user)}
+            return Cause("stale", *key[:2], names, "proven", evidence)
     if not candidates:
         return None
     user, made = candidates[0]
-    evidence = {"loss_second": second, "loss_fresh": fresh, **_origin(tape, made)}
-    return Cause("stale", *tape.operations[user].key[:2], names, "supported", evidence)
+    evidence = {"loss_second": second, "loss_fresh": fresh, **_used(tape, user)}
+    return Cause("stale", *tape.operations[made].key[:2], names, "supported", evidence)
 
 
 def _used_again(tape: Tape, moved: set[int]) -> list[tuple[int, int]]:
@@ -67,9 +67,10 @@ def _used_again(tape: Tape, moved: set[int]) -> list[tuple[int, int]]:
     ]
 
 
-def _origin(tape: Tape, made: int) -> dict[str, object]:
-    site = tape.operations[made].key[0]
-    return {"origin": {"file": site.file, "line": site.line, "source": site.source}}
+def _used(tape: Tape, user: int) -> dict[str, object]:
+    """Where the kept value is used again; it is blamed on the line that made it, where it was kept."""
+    site = tape.operations[user].key[0]
+    return {"used": {"file": site.file, "line": site.line, "source": site.source}}
 
 
 def _equal(one: float, other: float) -> bool:
