@@ -184,3 +184,18 @@ def test_a_fault_in_training_is_proven_at_its_line(body):
     assert found["verdict"] in ("severed", "partial"), found["reason"]
     first = found["causes"][0]
     assert (first["line"], first["proof"]) == (marked_line(body), "proven")
+
+
+def parametrised_by_torch():
+    net = nn.Sequential(
+        nn.utils.parametrizations.orthogonal(linear(4, 4)),
+        nn.Tanh(),
+        nn.utils.parametrizations.weight_norm(linear(4, 2)),
+    )
+    net(weights(5, 4).detach()).square().sum().backward()
+
+
+@parametrised([parametrised_by_torch])
+def test_parametrisations_are_healthy(body):
+    found = diagnosis_of(body)
+    assert (found["verdict"], found["causes"]) == ("healthy", []), found["reason"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils import parametrize
 
 from gradtriage.probe.explain.identity import Identities, Key
 from gradtriage.probe.explain.leafmemory import LeafMemory
@@ -111,23 +112,31 @@ class LeafWatch:
 
     @contextmanager
     def conversions_are_seen(self) -> Iterator[None]:
-        """A module that changes its type or device gives its parameters other memory; nobody has used the value yet."""
-        convert = torch.nn.Module._apply
+        """A module that changes its type or device, or is parametrised, makes its parameters anew.
 
-        @functools.wraps(convert)
-        def apply(module: Any, fn: Any, recurse: bool = True) -> Any:
+        Nobody has used the values yet: what is read of them in between is no reading.
+        """
+        places = [(torch.nn.Module, "_apply"), (parametrize, "register_parametrization")]
+        originals = [vars(owner)[name] for owner, name in places]
+        for (owner, name), original in zip(places, originals, strict=True):
+            setattr(owner, name, self._converting(original))
+        try:
+            yield
+        finally:
+            for (owner, name), original in zip(places, originals, strict=True):
+                setattr(owner, name, original)
+
+    def _converting(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def convert(module: Any, *args: Any, **kwargs: Any) -> Any:
             with self.unseen():
-                converted = convert(module, fn, recurse)  # type: ignore[no-untyped-call]
-            for parameter in module.parameters(recurse=False):
+                converted = original(module, *args, **kwargs)
+            for parameter in module.parameters():
                 self.see_birth(parameter)
                 self._place(parameter)
             return converted
 
-        torch.nn.Module._apply = apply  # type: ignore[method-assign]
-        try:
-            yield
-        finally:
-            torch.nn.Module._apply = convert  # type: ignore[method-assign]
+        return convert
 
     def copy(self, leaf: Tensor, run: Callable[[], Tensor]) -> Tensor:
         """Runs a copying that makes another leaf: a target network, say, and no step on the way to the loss."""
