@@ -48,6 +48,8 @@ def read_traceback(message: str, text: str, classname: str) -> TracebackText:
     told = [_E_LINE.sub("", line) for line in lines if _E_LINE.match(line)]
     if stage == "collect" or not said.strip():
         said = told[-1] if stage == "collect" and told else "\n".join(told) or _last_line(lines) or said
+    if said.startswith("file ") and told:  # a fixture that is not there: pytest shows where it was wanted first
+        said = told[0]
     exception = ended_with or _exception(said) or (_exception(told[0]) if told else None)
     if exception is None:
         exception = "AssertionError" if said.startswith("assert") else "unknown"
