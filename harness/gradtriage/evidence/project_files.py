@@ -23,7 +23,8 @@ def deepest_project_frame(frames: Sequence[Frame], test_file: str) -> Frame | No
         test_file: The file that the test is in.
     """
     own = [frame for frame in frames if _is_own(str(frame["file"]), test_file)]
-    found = own or frames
+    # in the native style every file has its whole path
+    found = own or [frame for frame in frames if not _FOREIGN.search(str(frame["file"]))] or frames
     return found[-1] if found else None
 
 
