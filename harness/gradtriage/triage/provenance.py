@@ -80,7 +80,7 @@ def figure_pool(folder: Path) -> FigurePool:
 
 
 def _derived(captured: Captured) -> Iterator[float]:
-    """What follows from the files by a sum or a difference."""
+    """What follows from the files by a sum or a difference, or is told in percent."""
     start, end = datetime.fromisoformat(captured.task.start), datetime.fromisoformat(captured.ending.end)
     wall, call = (end - start).total_seconds(), captured.call_seconds
     yield from (wall, call)
@@ -89,6 +89,10 @@ def _derived(captured: Captured) -> Iterator[float]:
     except DocumentError:
         seconds = wall
     yield from (seconds, max(0.0, seconds - call), max(0.0, wall - call))
+    for compared in (captured.diagnosis.differential, captured.diagnosis.compiled) if captured.diagnosis else ():
+        for both in compared.gradients.values() if compared else ():
+            if both.relative_difference is not None:
+                yield 100 * both.relative_difference
 
 
 def unfounded_figures(page: str, pool: FigurePool) -> list[str]:

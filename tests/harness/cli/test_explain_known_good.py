@@ -30,7 +30,7 @@ def test_a_rounded_value_is_led_back_to_its_line_by_the_last_commit(project):
     assert f"first difference at src/pkg/model.py:{cause.line}" in done.stderr
     assert "then: src/pkg/model.py" in done.stderr
     (folder,) = (project.root / "reports/explain").iterdir()
-    assert [fault for fault in verify_folder(folder) if "stands in none" not in fault] == []  # see known-limitations
+    assert verify_folder(folder) == []
     assert f"src/pkg/model.py:{cause.line}" in (folder / "summary.md").read_text()
     assert project.git("worktree", "list").count("\n") == 1
     assert project.git("status", "--porcelain") == " M src/pkg/model.py\n"
