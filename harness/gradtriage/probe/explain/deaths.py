@@ -174,7 +174,7 @@ def _death(tape: Tape, operation: Operation, bits: int) -> Death | None:
         return Death(site, "zero-factor", name, tuple(rewrites), _birth(tape, factor, origin))
     together = [other.key for other in tape.operations if other.key[:2] == operation.key[:2]]
     if operation.zero_number:
-        here = {"file": site.file, "line": site.line, "source": site.source}
+        here = site.told
         return Death(site, "zero-factor", name, (dict.fromkeys(together, NonZeroNumber()),), {"origin": here})
     if name in FLAT or name in INTEGER:
         kind = "integer" if name in INTEGER else "saturated"
@@ -191,7 +191,7 @@ def _death_inside(tape: Tape, function: Operation) -> Death | None:
     site, name, _ = absorbing.key
     origin = born.key[0]
     other: Rewrite = NonZeroNumber() if absorbing.zero_number else NonZero()
-    evidence = {"origin": {"file": origin.file, "line": origin.line, "source": origin.source}}
+    evidence = {"origin": origin.told}
     return Death(site, "zero-factor", name, ({born.key: other},), dict(evidence))
 
 
@@ -204,8 +204,8 @@ def _zeros_of(tape: Tape, index: int) -> dict[Key, Rewrite]:
 def _birth(tape: Tape, factor: int, origin: int) -> dict[str, object]:
     born, used = tape.operations[origin].key[0], tape.operations[factor].key[0]
     return {
-        "origin": {"file": born.file, "line": born.line, "source": born.source},
-        "factor": {"file": used.file, "line": used.line, "source": used.source},
+        "origin": born.told,
+        "factor": used.told,
     }
 
 

@@ -70,7 +70,7 @@ def _used_again(tape: Tape, moved: set[int]) -> list[tuple[int, int]]:
 def _used(tape: Tape, user: int) -> dict[str, object]:
     """Where the kept value is used again; it is blamed on the line that made it, where it was kept."""
     site = tape.operations[user].key[0]
-    return {"used": {"file": site.file, "line": site.line, "source": site.source}}
+    return {"used": site.told}
 
 
 def _equal(one: float, other: float) -> bool:

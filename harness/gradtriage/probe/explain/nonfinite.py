@@ -84,7 +84,7 @@ def _origin(tape: Tape, index: int) -> dict[str, Any]:
     for source in tape.operations[index].sources:
         if source >= 0 and tape.operations[source].zeros:
             site = tape.operations[origin_of_zero(tape, source)].key[0]
-            return {"origin": {"file": site.file, "line": site.line, "source": site.source}}
+            return {"origin": site.told}
     return {}
 
 

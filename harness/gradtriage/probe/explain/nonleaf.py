@@ -43,7 +43,7 @@ def nonleaf_cause(question: Question) -> tuple[Target, Comparison, Cause] | None
     evidence: dict[str, object] = {
         "autograd_asked": slope,
         "numeric": numeric.value,
-        "read": {"file": listing.nonleaf.file, "line": listing.nonleaf.line, "source": listing.nonleaf.source},
+        "read": listing.nonleaf.told,
     }
     target = Target(name, None, 1.0, 0, (), listing.single, "none", None, None)
     cause = Cause("nonleaf", key[0], key[1], [name], "proven" if proven else "supported", evidence)

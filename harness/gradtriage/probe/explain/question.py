@@ -136,9 +136,16 @@ class Question:
         slope = sum(self.slopes(targets, rewrites)) if autograd is None else autograd
         return Comparison(slope, self.numeric(targets, rewrites, step=step), self.tolerance)
 
-    def slopes(self, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite] | None = None) -> list[float]:
+    def slopes(
+        self,
+        targets: Sequence[Target],
+        rewrites: Mapping[Key, Rewrite] | None = None,
+        *,
+        keep_graphs: bool = False,
+    ) -> list[float]:
         """Autograd's derivative along each target's own direction; NaN where its gradient is not finite."""
-        return self.replays.slopes(self.listing.number, targets, {**self.meant, **(rewrites or {})})
+        rewrites = {**self.meant, **(rewrites or {})}
+        return self.replays.slopes(self.listing.number, targets, rewrites, keep_graphs=keep_graphs)
 
     def numeric(
         self, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite] | None = None, *, step: float | None = None

@@ -53,7 +53,7 @@ def _stale(question: Question, targets: Sequence[Target], bits: int) -> Cause | 
         return None
     key, (_, origin) = next(iter(old.items()))
     made = tape.operations[origin].key[0]
-    evidence: dict[str, object] = {"origin": {"file": made.file, "line": made.line, "source": made.source}}
+    evidence: dict[str, object] = {"origin": made.told}
     cause = Cause("stale", key[0], key[1], question.names(bits), "supported", evidence)
     comparison = _under(question, targets, {key: Constant(positions) for key, (positions, _) in old.items()})
     if comparison is None or not comparison.agree:
@@ -66,7 +66,7 @@ def _stale(question: Question, targets: Sequence[Target], bits: int) -> Cause | 
 
 def _with_graphs_kept(question: Question, targets: Sequence[Target]) -> Comparison | None:
     try:
-        slopes = question.replays.slopes(question.listing.number, targets, keep_graphs=True)
+        slopes = question.slopes(targets, keep_graphs=True)
     except BodyFailedError:
         return None
     return question.compare(targets, autograd=sum(slopes))

@@ -30,6 +30,11 @@ class Site:
         """The line's text."""
         return linecache.getline(self.file, self.line).strip()
 
+    @property
+    def told(self) -> dict[str, object]:
+        """The place as evidence tells it."""
+        return {"file": self.file, "line": self.line, "source": self.source}
+
 
 NOWHERE = Site("<unknown>", 1, "")
 
