@@ -16,6 +16,9 @@ _SOURCES = ("*.json", "exit_code.txt", "command.txt", "pytest.xml", "pytest.log"
 _NOT_SOURCES = ("manifest.json",)  # sizes and hashes of files say nothing about the run
 # a run of characters with a digit in it: a number, or a name, date or version that happens to hold one
 _WORD = re.compile(r"[-+−]?[\w.:,/-]*\d[\w.:+/-]*(?:,\d{3}\b[\w.]*)*")
+# what such words stand in, between blanks; cut where it is long, so that a line of megabytes is read once
+_RUN = re.compile(r"[-+−\w.:,/]{1,400}")
+_DIGIT = re.compile(r"\d")
 _GROUPS = re.compile(r"[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _LIST_NUMBER = re.compile(r"(?m)^[ \t]*[0-9]{1,9}[.)](?=[ \t])")
 _LINK_TARGET = re.compile(r"\]\(<?[^)>]*>?\)")
@@ -103,8 +106,11 @@ def unfounded_figures(page: str, pool: FigurePool) -> list[str]:
 
 
 def _words(text: str) -> Iterator[str]:
-    for match in _WORD.finditer(text):
-        yield match[0].replace("−", "-").strip(".,:;/").rstrip("-+")
+    for run in _RUN.finditer(text):
+        if not _DIGIT.search(run[0]):
+            continue
+        for match in _WORD.finditer(run[0]):
+            yield match[0].replace("−", "-").strip(".,:;/").rstrip("-+")
 
 
 def _decimal(word: str) -> Decimal | None:
