@@ -9,8 +9,8 @@ import torch
 
 from gradtriage import explain
 from gradtriage.probe.explain.program import GradientCall
-from gradtriage.probe.explain.replay import Conditions, conditions_hold
-from gradtriage.probe.explain.trace import TapeRecorder
+from gradtriage.probe.explain.replay.replay import Conditions, conditions_hold
+from gradtriage.probe.explain.tape.trace import TapeRecorder
 
 ROUNDS = 7
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from gradtriage.probe import patches
-from gradtriage.probe.explain.body import program_of
-from gradtriage.probe.explain.document import diagnosis_document
+from gradtriage.probe.explain.account.document import diagnosis_document
 from gradtriage.probe.explain.examination import examine
 from gradtriage.probe.explain.program import Observer
+from gradtriage.probe.explain.replay.body import program_of
 from tests.support.explained import MARK
 
 

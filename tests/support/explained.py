@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 import gradtriage
-from gradtriage.probe.explain.body import program_of
-from gradtriage.probe.explain.document import diagnosis_document
+from gradtriage.probe.explain.account.document import diagnosis_document
 from gradtriage.probe.explain.examination import examine
+from gradtriage.probe.explain.replay.body import program_of
 from gradtriage.probe.install import attach, detach
 
 MARK = "# <-- "

@@ -42,8 +42,8 @@ class BaselineHooks:
 
     def _record(self, item: pytest.Item) -> None:
         # imported here: torch comes with it
-        from gradtriage.probe.explain.baselines import baseline_document, recorded_run
-        from gradtriage.probe.explain.body import program_of
+        from gradtriage.probe.explain.differential.baselines import baseline_document, recorded_run
+        from gradtriage.probe.explain.replay.body import program_of
 
         self._runs.append({"nodeid": item.nodeid, **recorded_run(program_of(item.runtest, self._root), self._root)})
         document = baseline_document(self._runs, self._wanted, self._root)
@@ -68,6 +68,6 @@ class Held:
 
     def compared(self, diagnosis: dict[str, Any], program: Program) -> dict[str, Any]:
         """The diagnosis of a test with the comparison in it."""
-        from gradtriage.probe.explain.baselines import held_against
+        from gradtriage.probe.explain.differential.baselines import held_against
 
         return held_against(diagnosis, self._document, self._against, program, self._root)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def watch_compilation() -> None:
     """Notes what is given to `torch.compile`, from before the first test module is imported."""
-    from gradtriage.probe.explain.compilation import watch
+    from gradtriage.probe.explain.compiled.requests import watch
 
     watch()
 
@@ -65,10 +65,10 @@ class ExplanationHooks:
 
     def _document(self, item: pytest.Item) -> dict[str, Any]:
         # imported here: torch comes with it, and a run that explains nothing needs neither
-        from gradtriage.probe.explain.body import program_of
-        from gradtriage.probe.explain.compiled import add_compiled
-        from gradtriage.probe.explain.document import diagnosis_document
+        from gradtriage.probe.explain.account.document import diagnosis_document
+        from gradtriage.probe.explain.compiled.agreement import add_compiled
         from gradtriage.probe.explain.examination import examine
+        from gradtriage.probe.explain.replay.body import program_of
 
         program = program_of(item.runtest, self._root)
         diagnosis = examine(program, by_design=self._by_design)

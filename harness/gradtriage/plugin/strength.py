@@ -85,7 +85,7 @@ class StrengthHooks:
         """
         # imported here: torch comes with it
         from gradtriage.probe.corruption import passes_with
-        from gradtriage.probe.explain.children import ChildFailedError, Failure, Reply, run_child
+        from gradtriage.probe.explain.replay.children import ChildFailedError, Failure, Reply, run_child
 
         def work(reply: Reply) -> None:
             reply.send(passes_with(functools.partial(_body, item), self._root, place, corruption))

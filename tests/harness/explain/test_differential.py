@@ -11,7 +11,7 @@ import torch
 from gradtriage.errors import BaselineError
 from gradtriage.model.baseline import BaselineDocument
 from gradtriage.model.settings import find_project
-from gradtriage.probe.explain.baselines import held_against
+from gradtriage.probe.explain.differential.baselines import held_against
 from gradtriage.probe.explain.program import GradientCall
 from gradtriage.run.baseline import recorded_at
 from gradtriage.run.task import explain_task

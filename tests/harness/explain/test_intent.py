@@ -2,8 +2,14 @@
 
 import pytest
 
-from gradtriage.probe.explain.intent import is_meaning_name, said_by_comment, said_by_name, said_by_settings, says_meant
-from gradtriage.probe.explain.sites import Site
+from gradtriage.probe.explain.source.intent import (
+    is_meaning_name,
+    said_by_comment,
+    said_by_name,
+    said_by_settings,
+    says_meant,
+)
+from gradtriage.probe.explain.source.sites import Site
 
 
 @pytest.mark.parametrize(

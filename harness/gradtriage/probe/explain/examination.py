@@ -5,67 +5,37 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gradtriage.probe.explain.children import ChildFailedError
-from gradtriage.probe.explain.choice import chosen, place
-from gradtriage.probe.explain.deaths import zero_causes
-from gradtriage.probe.explain.designs import Design, Meant, find_designs, find_steps, shown
-from gradtriage.probe.explain.determinism import first_varying
-from gradtriage.probe.explain.elsewhere import copies, stopped_by_the_caller, trained_elsewhere
-from gradtriage.probe.explain.findings import Finding, as_listed, compare_all
-from gradtriage.probe.explain.kept import kept_value
-from gradtriage.probe.explain.nonfinite import nonfinite_causes
-from gradtriage.probe.explain.nonleaf import nonleaf_cause
-from gradtriage.probe.explain.path import Step, path_of
-from gradtriage.probe.explain.question import Cause, Question
-from gradtriage.probe.explain.raised import raising_causes
-from gradtriage.probe.explain.replays import BodyFailedError, Replays
-from gradtriage.probe.explain.scripted import remedy
-from gradtriage.probe.explain.severed import severance_causes
-from gradtriage.probe.explain.steps import step_cause
-from gradtriage.probe.explain.survey import Survey, survey
-from gradtriage.probe.explain.wrongbackward import backward_causes, stale_causes, write_causes
+from gradtriage.probe.explain.account.diagnosis import VERDICTS, Diagnosis
+from gradtriage.probe.explain.account.path import path_of
+from gradtriage.probe.explain.account.survey import Survey, survey
+from gradtriage.probe.explain.causes.deaths import zero_causes
+from gradtriage.probe.explain.causes.designs import Meant, find_designs, find_steps, shown
+from gradtriage.probe.explain.causes.determinism import first_varying
+from gradtriage.probe.explain.causes.elsewhere import copies, stopped_by_the_caller, trained_elsewhere
+from gradtriage.probe.explain.causes.kept import kept_value
+from gradtriage.probe.explain.causes.nonfinite import nonfinite_causes
+from gradtriage.probe.explain.causes.nonleaf import nonleaf_cause
+from gradtriage.probe.explain.causes.raised import raising_causes
+from gradtriage.probe.explain.causes.severed import severance_causes
+from gradtriage.probe.explain.causes.steps import step_cause
+from gradtriage.probe.explain.causes.wrongbackward import backward_causes, stale_causes, write_causes
+from gradtriage.probe.explain.question.choice import chosen, place
+from gradtriage.probe.explain.question.findings import Finding, as_listed, compare_all
+from gradtriage.probe.explain.question.question import Question
+from gradtriage.probe.explain.replay.children import ChildFailedError
+from gradtriage.probe.explain.replay.replays import BodyFailedError, Replays
+from gradtriage.probe.explain.tape.scripted import remedy
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.listings import Listing, Target
     from gradtriage.probe.explain.program import Program
+    from gradtriage.probe.explain.question.question import Cause
+    from gradtriage.probe.explain.replay.listings import Listing, Target
 
 # Targets without a gradient whose large moves are tried.
 MOST_STEPPED = 4
-
-VERDICTS = (
-    "nondeterministic", "nan", "inf", "severed", "partial", "wrong-backward", "blank-output", "saturated",
-    "insensitive", "vacuous", "unknown", "healthy",
-)  # fmt: skip
-
-
-@dataclass
-class Diagnosis:
-    """Why the gradients of one computation are what they are.
-
-    Attributes:
-        designs: Where gradients are stopped or replaced on purpose: frozen, or given their true slope, in all proofs.
-    """
-
-    verdict: str
-    listing: Listing | None
-    findings: list[Finding] = field(default_factory=list)
-    causes: list[Cause] = field(default_factory=list)
-    reason: str = ""
-    path: list[Step] = field(default_factory=list)
-    designs: list[Design] = field(default_factory=list)
-    survey: Survey | None = None
-    evaluations: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def unit(self) -> float:
-        """What the slopes of the evidence are divided by: the scale of the parameter, where it is one scalar alone."""
-        concerned = [finding.target for finding in self.findings if finding.status not in ("ok", "unknown")]
-        scalar = len(concerned) == 1 and math.prod(concerned[0].shape) == 1
-        return concerned[0].scale if scalar else 1.0
 
 
 def examine(

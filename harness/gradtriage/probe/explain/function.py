@@ -6,16 +6,19 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from gradtriage.probe.explain.compiled import add_compiled
-from gradtriage.probe.explain.document import diagnosis_document
-from gradtriage.probe.explain.examination import Diagnosis, examine
+from gradtriage.probe.explain.account.document import diagnosis_document
+from gradtriage.probe.explain.compiled.agreement import add_compiled
+from gradtriage.probe.explain.examination import examine
 from gradtriage.probe.explain.program import GradientCall, Observer, Program
-from gradtriage.probe.explain.sites import calling_site
+from gradtriage.probe.explain.source.sites import calling_site
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.account.diagnosis import Diagnosis
 
 Parameters = Tensor | Sequence[Tensor] | Mapping[str, Tensor] | torch.nn.Module
 

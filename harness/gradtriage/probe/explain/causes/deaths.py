@@ -1,0 +1,235 @@
+"""Gradients that are exactly zero: where they die, which factor is zero and since when, and the proof."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gradtriage.probe.explain.causes.cuts import moved_operations
+from gradtriage.probe.explain.leaves.operations import FLAT, INTEGER
+from gradtriage.probe.explain.question.question import Cause, Question
+from gradtriage.probe.explain.replay.replays import BodyFailedError
+from gradtriage.probe.explain.tape.inside import zero_factor
+from gradtriage.probe.explain.tape.rewrites import Identity, NonZero, NonZeroNumber, Rewrite
+from gradtriage.probe.explain.tape.tape import LEAF
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.replay.listings import Target
+    from gradtriage.probe.explain.source.sites import Site
+    from gradtriage.probe.explain.tape.backward import NodeReport
+    from gradtriage.probe.explain.tape.tape import Key, Operation, Tape
+
+MOST_DEATHS = 16
+STEP = 1e-4
+
+
+@dataclass(frozen=True)
+class Death:
+    """Operations of one line that hold their result constant, and what would bring it to life.
+
+    Attributes:
+        rewrites: Alternatives, the likeliest first.
+        evidence: Where a zero comes from.
+    """
+
+    site: Site
+    kind: str
+    op: str
+    rewrites: tuple[Mapping[Key, Rewrite], ...]
+    evidence: dict[str, object]
+
+
+def zero_causes(question: Question, targets: Sequence[Target]) -> tuple[str, list[Cause]]:
+    """Why gradients are exactly zero, or there is none, and the loss does not move either.
+
+    Args:
+        question: The gradient computation.
+        targets: The targets whose gradients are zero.
+
+    Returns:
+        The verdict (`blank-output`, `saturated`, `severed` or `insensitive`) and the causes, proven ones first.
+    """
+    bits = question.bits(targets)
+    names = question.names(bits)
+    deaths = _deaths(question, targets, bits)
+    proven = _revive(question, targets, deaths)
+    causes = [Cause(d.kind, d.site, d.op, names, "proven", {**d.evidence, **comparison}) for d, comparison in proven]
+    if not causes and any(target.status == "zero" for target in targets):
+        # without a path, what holds something constant may well have nothing to do with it
+        causes = [Cause(d.kind, d.site, d.op, names, "supported", d.evidence) for d in deaths[:3]]
+    if not causes:
+        return "insensitive", []
+    if all(target.status == "none" for target in targets):
+        return "severed", causes
+    return ("blank-output" if causes[0].kind == "zero-factor" else "saturated"), causes
+
+
+def _revive(
+    question: Question, targets: Sequence[Target], deaths: Sequence[Death]
+) -> list[tuple[Death, dict[str, object]]]:
+    """The one death, or the smallest set that was found, without which the loss moves and autograd is right."""
+    for death in deaths:
+        for rewrites in death.rewrites:
+            comparison = _revived(question, targets, rewrites)
+            if comparison is not None:
+                return [(death, comparison)]
+    if len(deaths) < 2:
+        return []
+    keep = list(deaths)
+    comparison = _revived(question, targets, _together(keep))
+    if comparison is None:
+        return []
+    for death in deaths:
+        rest = [other for other in keep if other is not death]
+        without = _revived(question, targets, _together(rest)) if rest else None
+        if without is not None:
+            keep, comparison = rest, without
+    return [(death, comparison) for death in keep]
+
+
+def _together(deaths: Sequence[Death]) -> dict[Key, Rewrite]:
+    return {key: rewrite for death in deaths for key, rewrite in death.rewrites[-1].items()}
+
+
+def _revived(
+    question: Question, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite]
+) -> dict[str, object] | None:
+    """The derivatives of the counterfactual run, if the loss moves in it and autograd and differences agree."""
+    try:
+        slope = sum(question.slopes(targets, rewrites))
+        if slope == 0 or slope != slope:
+            return None
+        comparison = question.compare(targets, rewrites, autograd=slope)
+    except BodyFailedError:
+        return None
+    if comparison.numeric.moved and comparison.agree:
+        return {"autograd_revived": comparison.autograd, "numeric_revived": comparison.numeric.value}
+    return None
+
+
+def _deaths(question: Question, targets: Sequence[Target], bits: int) -> list[Death]:
+    """What holds its result constant: seen forward (inputs moved, the output did not), and in the backward pass."""
+    tape, reports = question.backward()
+    moved = moved_operations(tape, question.nudged_tape(targets, STEP))
+    found: dict[tuple[Site, str], Death] = {}
+    before: dict[tuple[Site, str], int] = {}
+    for index in dict.fromkeys([*_stuck(tape, moved, bits), *_dead(tape, reports, bits)]):
+        operation = tape.operations[index]
+        place = operation.key[0], operation.key[1]
+        if place not in found:
+            death = _death(tape, operation, bits)
+            if death is not None:
+                found[place], before[place] = death, _computed_before(tape, index, bits)
+    # of several paths on which a gradient dies, the one on which most is computed is the one that matters
+    return [found[place] for place in sorted(found, key=lambda place: -before[place])][:MOST_DEATHS]
+
+
+def _computed_before(tape: Tape, index: int, bits: int) -> int:
+    """The number of operations between the targets and an operation."""
+    seen = {index}
+    waiting = [index]
+    while waiting:
+        operation = tape.operations[waiting.pop()]
+        for source, reach in zip(operation.sources, operation.reach_in, strict=True):
+            if source >= 0 and reach & bits and source not in seen:
+                seen.add(source)
+                waiting.append(source)
+    return len(seen)
+
+
+def _stuck(tape: Tape, moved: set[int], bits: int) -> list[int]:
+    """Operations whose inputs followed the targets while the output did not; those that autograd passes come first."""
+    found = [
+        index
+        for index, operation in enumerate(tape.operations)
+        if index not in moved
+        and not operation.escape
+        and any(
+            reach & bits and (source == LEAF or source in moved)
+            for source, reach in zip(operation.sources, operation.reach_in, strict=True)
+        )
+    ]
+    return sorted(found, key=lambda index: not tape.operations[index].reach_out & bits)
+
+
+def _dead(tape: Tape, reports: Sequence[NodeReport], bits: int) -> list[int]:
+    """Operations whose backward receives a gradient and hands none on towards the targets, nearest the loss first."""
+    found: dict[int, None] = {}
+    for report in reports:
+        towards = [alive for behind, alive, _ in report.edges if behind & bits]
+        if report.operation is not None and report.alive and towards and not all(towards):
+            found.setdefault(report.operation, None)
+    return [index for index in found if index < len(tape.operations)]
+
+
+def _death(tape: Tape, operation: Operation, bits: int) -> Death | None:
+    site, name, _ = operation.key
+    if operation.custom:
+        return _death_inside(tape, operation)
+    factor = _zero_factor(tape, operation, bits)
+    if factor is not None:
+        origin = origin_of_zero(tape, factor)
+        rewrites = [_zeros_of(tape, replaced) for replaced in dict.fromkeys((factor, origin))]
+        return Death(site, "zero-factor", name, tuple(rewrites), _birth(tape, factor, origin))
+    together = [other.key for other in tape.operations if other.key[:2] == operation.key[:2]]
+    if operation.zero_number:
+        here = site.told
+        return Death(site, "zero-factor", name, (dict.fromkeys(together, NonZeroNumber()),), {"origin": here})
+    if name in FLAT or name in INTEGER:
+        kind = "integer" if name in INTEGER else "saturated"
+        return Death(site, kind, name, (dict.fromkeys(together, Identity()),), {})
+    return None
+
+
+def _death_inside(tape: Tape, function: Operation) -> Death | None:
+    """A factor that is zero inside the forward of a custom function."""
+    found = zero_factor(tape.inside.get(function.key, ()))
+    if found is None:
+        return None
+    absorbing, born = found
+    site, name, _ = absorbing.key
+    origin = born.key[0]
+    other: Rewrite = NonZeroNumber() if absorbing.zero_number else NonZero()
+    evidence = {"origin": origin.told}
+    return Death(site, "zero-factor", name, ({born.key: other},), dict(evidence))
+
+
+def _zeros_of(tape: Tape, index: int) -> dict[Key, Rewrite]:
+    """Other values for an all-zero result, and for those of the same line."""
+    site, name, _ = tape.operations[index].key
+    return {other.key: NonZero() for other in tape.operations if other.key[:2] == (site, name) and other.zeros}
+
+
+def _birth(tape: Tape, factor: int, origin: int) -> dict[str, object]:
+    born, used = tape.operations[origin].key[0], tape.operations[factor].key[0]
+    return {
+        "origin": born.told,
+        "factor": used.told,
+    }
+
+
+def _zero_factor(tape: Tape, operation: Operation, bits: int) -> int | None:
+    """The operand that is zero everywhere, and through which the targets' gradient does not flow itself."""
+    through = [bool(reach & bits) for reach in operation.reach_in]
+    if not any(through) or operation.key[1] in FLAT | INTEGER | _SUMS:
+        return None
+    for source, flows in zip(operation.sources, through, strict=True):
+        if source >= 0 and tape.operations[source].zeros and not flows:
+            return source
+    return None
+
+
+# a zero operand of these is no factor
+_SUMS = frozenset({"add", "sub", "__add__", "__sub__", "__radd__", "__rsub__", "add_", "sub_", "cat", "stack", "where"})
+
+
+def origin_of_zero(tape: Tape, index: int) -> int:
+    """The operation at which an all-zero value first was all zero, followed back from where it is used."""
+    seen = {index}
+    while True:
+        earlier = [s for s in tape.operations[index].sources if s >= 0 and tape.operations[s].zeros and s not in seen]
+        if not earlier:
+            return index
+        index = earlier[0]
+        seen.add(index)

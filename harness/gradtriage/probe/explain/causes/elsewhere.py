@@ -1,0 +1,54 @@
+"""Parameters that a gradient computation is not about: copies, and those that the same function trains elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gradtriage.probe.explain.causes.severed import severance_causes
+from gradtriage.probe.explain.question.choice import place
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.question.question import Comparison, Question
+    from gradtriage.probe.explain.replay.listings import Listing, Target
+
+# what somebody writes who does not want a gradient there
+_ON_PURPOSE = frozenset({"detach", "data", "no-grad"})
+
+
+def copies(listing: Listing) -> set[str]:
+    """Targets without a gradient that are copies of targets with one: target networks, averages."""
+    trained = {target.key for target in listing.targets if target.status == "ok"}
+    return {t.name for t in listing.targets if t.status == "none" and t.original in trained and t.original is not None}
+
+
+def trained_elsewhere(listing: Listing, all_listings: Sequence[Listing]) -> list[Target]:
+    """Targets without a gradient here, at this place never with one, and with one at another place of the body."""
+    if listing.kind != "backward":
+        return []
+    reached = [
+        (place(other) == place(listing), {t.key for t in other.targets if t.status == "ok"}) for other in all_listings
+    ]
+    here = {key for same, keys in reached if same for key in keys}
+    wanted = {key for same, keys in reached if not same for key in keys} - here
+    return [target for target in listing.targets if target.status == "none" and target.key in wanted]
+
+
+def _reached(listing: Listing) -> list[object]:
+    return [target.key for target in listing.targets if target.status == "ok"]
+
+
+def stopped_by_the_caller(question: Question, targets: Sequence[Target], wrong: Comparison) -> str:
+    """Where the function that computes the gradient itself stops it for these targets; empty where it does not.
+
+    The generator is detached where the discriminator is trained, the critic where the actor is: a stop in the very
+    function that asks for the gradient, for parameters that get theirs elsewhere, is meant.
+    """
+    causes = severance_causes(question, targets, wrong)
+    caller = question.listing.caller
+    for cause in causes:
+        same = (cause.site.file, cause.site.function) == (caller.file, caller.function)
+        if not same or cause.kind not in _ON_PURPOSE or cause.proof != "proven":
+            return ""
+    lines = ", ".join(str(cause.site.line) for cause in causes)
+    return f"line {lines} stops it" if causes else ""

@@ -1,0 +1,214 @@
+"""The line of a backward that is wrong: which statement, changed a little, mends the gradient."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gradtriage.probe.explain.replay.replays import BodyFailedError
+from gradtriage.probe.explain.source.formulas import Edit, Formula, Statement, start_of_function
+from gradtriage.probe.explain.source.sites import Site
+from gradtriage.probe.explain.tape.inside import birth_of_zero
+from gradtriage.probe.explain.tape.rewrites import NumericBackward, OtherBackward, OtherHelper, Rewrite
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.question.question import Comparison, Question
+    from gradtriage.probe.explain.replay.listings import Target
+    from gradtriage.probe.explain.tape.tape import Key, Operation
+
+# agreement of autograd with differences that stand in its place
+AGREEMENT = 1e-4
+# numbers by which a formula is usually wrong
+_USUAL = (-1.0, 2.0, 0.5, 3.0, 1 / 3, 1.5, 2 / 3, 4.0, 0.25, 10.0, 0.1, -2.0, -0.5)
+_MOST_STATEMENTS = 24
+_MOST_EDITS = 48
+_MOST_HELPERS = 4
+
+
+def slope_under(question: Question, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite]) -> float | None:
+    """Autograd's derivative under a counterfactual; None where the body cannot run under it."""
+    try:
+        return sum(question.slopes(targets, rewrites))
+    except BodyFailedError:
+        return None
+
+
+class Localisation:
+    """Looks for the statement of a backward that is wrong, and in the functions that it calls.
+
+    Args:
+        question: The gradient computation.
+        targets: Whose gradients are wrong.
+        wrong: Autograd against differences along their directions.
+        calls: Of the custom function.
+        site: Where its backward begins.
+    """
+
+    def __init__(
+        self, question: Question, targets: Sequence[Target], wrong: Comparison, calls: Sequence[Operation], site: Site
+    ) -> None:
+        self._question, self._targets, self._wrong, self._calls = question, targets, wrong, calls
+        self._own = _Mending(question, targets, wrong, calls, Formula(site))
+
+    def line(self) -> tuple[Site, dict[str, object]]:
+        """The likeliest line of the formula, with what tells it from the others."""
+        formula = self._own.formula
+        if not formula.statements:
+            return formula.site, {}
+        elements = self._wrong_elements()
+        candidates: Sequence[Statement] = formula.of_elements(elements) or formula.statements
+        computing = [statement for statement in candidates if not statement.plain] or list(candidates)
+        more = [statement for statement in computing if not statement.product] or computing
+        evidence: dict[str, object] = {"operands": sorted(elements)}
+        if not any(statement.names & formula.gradients for statement in candidates):
+            evidence["ignores"] = "the gradient that comes in"
+            return formula.at(computing[-1]), evidence
+        zeroed = self._zeroed()
+        if zeroed is not None:
+            return zeroed, {**evidence, "zeroed": "the gradient is zero from here on"}
+        mended = self._mended(computing, elements)
+        if mended:
+            site, by = mended
+            return site, {**evidence, "mended_by": by}
+        return formula.at(more[-1]), evidence
+
+    def _mended(self, computing: Sequence[Statement], elements: set[int]) -> tuple[Site, float | str] | None:
+        """By a number that is written there; by one in a helper; by any number; by a variable, there or in a helper."""
+        number = self._own.by_a_number(computing)
+        if number is not None and number[2]:
+            return self._own.formula.at(number[0]), number[1]
+        helpers = [(helper, helper.candidates(elements)) for helper in self._helpers()]
+        for helper, candidates in helpers:
+            # one that only hands the gradient on is mended by the same number as what it is called with
+            found = helper.by_a_number([one for one in candidates if one.factors or number is None])
+            if found is not None:
+                return helper.formula.at(found[0]), found[1]
+        if number is not None:
+            return self._own.formula.at(number[0]), number[1]
+        everywhere: list[tuple[_Mending, Sequence[Statement]]] = [(self._own, computing), *helpers]
+        for mending, statements in everywhere:
+            variable = mending.by_a_variable(statements)
+            if variable is not None:
+                return mending.formula.at(variable[0]), variable[1]
+        return None
+
+    def _helpers(self) -> list[_Mending]:
+        """The functions that the backward calls, and their formulas."""
+        tape, _ = self._question.backward()
+        found: dict[tuple[str, int], _Mending] = {}
+        for call in self._calls:
+            for site in (one.key[0] for one in tape.inside.get(call.key, ()) if one.backward):
+                start = start_of_function(site.file, site.line)
+                own = self._own.formula.site
+                if start is not None and (site.file, start) != (own.file, own.line):
+                    formula = Formula(Site(site.file, start, site.function))
+                    found.setdefault(
+                        (site.file, start),
+                        _Mending(self._question, self._targets, self._wrong, self._calls, formula, helper=True),
+                    )
+        return list(found.values())[:_MOST_HELPERS]
+
+    def _zeroed(self) -> Site | None:
+        """The line of a backward at which the whole gradient of the targets becomes zero."""
+        if any(target.status != "zero" for target in self._targets):
+            return None
+        tape, _ = self._question.backward()
+        born = (birth_of_zero(tape.inside.get(call.key, ())) for call in self._calls)
+        return next((one.key[0] for one in born if one is not None), None)
+
+    def _wrong_elements(self) -> set[int]:
+        """The operands whose gradients are wrong: those that have to be replaced."""
+        positions = range(max(len(call.arguments) for call in self._calls))
+        live = [p for p in positions if any(p < len(c.arguments) and c.arguments[p] for c in self._calls)]
+        if len(live) == 1:
+            return set(live)
+        for position in live:
+            rewrite = NumericBackward(position)
+            slope = slope_under(self._question, self._targets, {call.key: rewrite for call in self._calls})
+            if slope is not None and self._wrong.numeric.agrees(slope, max(self._question.tolerance, AGREEMENT)):
+                return {position}
+        return set(live)
+
+
+class _Mending:
+    """Small changes of one formula, tried in replays."""
+
+    def __init__(
+        self,
+        question: Question,
+        targets: Sequence[Target],
+        wrong: Comparison,
+        calls: Sequence[Operation],
+        formula: Formula,
+        *,
+        helper: bool = False,
+    ) -> None:
+        self._question, self._targets, self._wrong, self._calls = question, targets, wrong, calls
+        self.formula, self._helper = formula, helper
+        self._other: tuple[list[Target], float] | None = None
+
+    def candidates(self, elements: set[int]) -> list[Statement]:
+        """The statements that compute these elements, if that can be told; those that compute nothing left out."""
+        found = self.formula.of_elements(elements) or self.formula.statements
+        return [statement for statement in found if not statement.plain]
+
+    def by_a_number(self, candidates: Sequence[Statement]) -> tuple[Statement, float, bool] | None:
+        """The statement whose value, times a usual number, mends the gradient along two directions; is it written?
+
+        Several of a chain can do it; then one in which this number is written, else the last.
+        """
+        found: list[tuple[Statement, float]] = []
+        for statement in candidates[-_MOST_STATEMENTS:]:
+            factor = self._factor(statement)
+            if factor is not None:
+                found.append((statement, factor))
+        if not found:
+            return None
+        written = [(s, f) for s, f in found if any(_is(f * factor, 1.0) or _is(f, factor) for factor in s.factors)]
+        statement, factor = max(written or found, key=lambda entry: (entry[0].element is None, entry[0].number))
+        return statement, factor, bool(written)
+
+    def _factor(self, statement: Statement) -> float | None:
+        none = self._with(Edit(statement, None, 0.0), self._targets)
+        if none is None or _is(none, self._wrong.autograd):
+            return None
+        # the numeric derivative is right: the number follows, if the gradient depends on the value in a linear way
+        wanted = (self._wrong.numeric.value - none) / (self._wrong.autograd - none)
+        numbers = (*_USUAL, *(1 / factor for factor in statement.factors))
+        factor = next((number for number in numbers if _is(number, wanted)), None)
+        return factor if factor is not None and self._holds_elsewhere(Edit(statement, None, factor)) else None
+
+    def by_a_variable(self, candidates: Sequence[Statement]) -> tuple[Statement, float | str] | None:
+        """The last statement that is right with another variable in it, or with one more factor."""
+        edits = [edit for statement in reversed(candidates) for edit in self.formula.edits(statement)]
+        edits.sort(key=lambda edit: edit.position is None)
+        tolerance = max(self._question.tolerance, AGREEMENT)
+        for edit in edits[:_MOST_EDITS]:
+            slope = self._with(edit, self._targets)
+            if slope is not None and self._wrong.numeric.agrees(slope, tolerance) and self._holds_elsewhere(edit):
+                return edit.statement, edit.by
+        return None
+
+    def _holds_elsewhere(self, edit: Edit) -> bool:
+        """Whether the changed formula is right along a second direction, too."""
+        others, numeric = self._second_direction()
+        slope = self._with(edit, others)
+        return slope is not None and abs(slope - numeric) <= 1e-3 * max(abs(slope), abs(numeric))
+
+    def _with(self, edit: Edit, targets: Sequence[Target]) -> float | None:
+        change = functools.partial(self.formula.edited, edit)
+        site = self.formula.site
+        other: Rewrite = OtherHelper(site.file, site.line, change) if self._helper else OtherBackward(change)
+        return slope_under(self._question, targets, {call.key: other for call in self._calls})
+
+    def _second_direction(self) -> tuple[list[Target], float]:
+        if self._other is None:
+            others = [replace(target, seed=target.seed + 1000) for target in self._targets]
+            self._other = others, self._question.numeric(others, step=self._wrong.numeric.step).value
+        return self._other
+
+
+def _is(a: float, b: float) -> bool:
+    return abs(a - b) <= 2e-3 * max(abs(a), abs(b))

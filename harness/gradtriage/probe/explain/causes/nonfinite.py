@@ -1,0 +1,149 @@
+"""Gradients that are NaN or infinite: the operation that makes them, and the proof by a safe operand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from gradtriage.probe.explain.causes.deaths import origin_of_zero
+from gradtriage.probe.explain.question.question import Cause, Question
+from gradtriage.probe.explain.replay.replays import BodyFailedError
+from gradtriage.probe.explain.tape.inside import birth_of_nonfinite
+from gradtriage.probe.explain.tape.rewrites import Frozen, Rewrite, SafeOperand
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.replay.listings import Target
+    from gradtriage.probe.explain.tape.backward import NodeReport
+    from gradtriage.probe.explain.tape.tape import Key, Operation, Tape
+
+# of one line, that are made safe together
+_MOST_CALLS = 64
+_ROOTS = (
+    "sqrt",
+    "rsqrt",
+    "norm",
+    "acos",
+    "arccos",
+    "asin",
+    "arcsin",
+    "pow",
+    "__pow__",
+    "__rpow__",
+    "dist",
+    "cdist",
+    "std",
+    "hypot",
+)
+_DIVISIONS = ("div", "true_divide", "__truediv__", "__rtruediv__", "reciprocal", "__rdiv__", "normalize")
+_CHOICES = (
+    "where", "masked_fill", "masked_fill_", "nan_to_num", "__setitem__", "masked_scatter", "index_put_", "minimum",
+    "maximum", "clamp", "nansum", "nanmean",
+)  # fmt: skip
+_COMPARISONS = frozenset(
+    {
+        "gt", "lt", "ge", "le", "eq", "ne", "__gt__", "__lt__", "__ge__", "__le__", "__eq__", "__ne__", "isclose",
+        "isnan", "isinf", "isfinite", "logical_and", "logical_or", "logical_not", "__and__", "__or__", "__invert__",
+        "greater", "less", "greater_equal", "less_equal", "not_equal", "allclose", "equal", "__bool__", "any", "all",
+    }
+)  # fmt: skip
+
+
+def nonfinite_causes(question: Question, targets: Sequence[Target]) -> list[Cause]:
+    """The operations at which a finite gradient becomes NaN or infinite, or a finite value does, earliest first."""
+    bits = question.bits(targets)
+    tape, reports = question.backward()
+    index = _first_bad_value(tape)
+    forward = index is not None
+    if index is None:
+        index = _first_bad_gradient(reports, bits)
+    if index is None or index >= len(tape.operations):
+        return []
+    operation = tape.operations[index]
+    site, name, _ = operation.key
+    # of a custom function: the line inside; the safe operand is that of the whole
+    inner = birth_of_nonfinite(tape.inside.get(operation.key, ()), backward=not forward)
+    if inner is not None:
+        site, name, _ = inner.key
+    kind = _kind(tape, index, name, math.isfinite(question.listing.loss))
+    rewrites: dict[Key, Rewrite] = dict(_branches_held(question, tape))
+    together = [other.key for other in tape.operations if other.key[:2] == operation.key[:2]][:_MOST_CALLS]
+    singular = question.replays.singular(question.listing.number, together)
+    rewrites |= {key: SafeOperand(masks) for key, masks in singular.items()}
+    evidence = _origin(tape, index)
+    try:
+        comparison = question.compare(targets, rewrites)
+    except BodyFailedError:
+        return [Cause(kind, site, name, question.names(bits), "supported", evidence)]
+    evidence |= {"autograd_safe": _number(comparison.autograd), "numeric_safe": _number(comparison.numeric.value)}
+    return [Cause(kind, site, name, question.names(bits), "proven" if comparison.agree else "supported", evidence)]
+
+
+def _origin(tape: Tape, index: int) -> dict[str, Any]:
+    """Where an operand that is zero everywhere became so."""
+    for source in tape.operations[index].sources:
+        if source >= 0 and tape.operations[source].zeros:
+            site = tape.operations[origin_of_zero(tape, source)].key[0]
+            return {"origin": site.told}
+    return {}
+
+
+def _branches_held(question: Question, tape: Tape) -> dict[Key, Rewrite]:
+    """Comparisons keep their outcome: a singular point often lies on the edge of a mask, and a step would cross it."""
+    keys = frozenset(operation.key for operation in tape.operations if operation.key[1] in _COMPARISONS)
+    if not keys:
+        return {}
+    values = question.replays.values(question.listing.number, keys)
+    return {key: Frozen(value) for key, value in values.items()}
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _first_bad_value(tape: Tape) -> int | None:
+    """The operation at which the first bad value with a gradient was born: maybe of constants, without one."""
+    bad = {index for index, operation in enumerate(tape.operations) if _not_finite(operation)}
+    index = next((index for index in sorted(bad) if tape.operations[index].reach_out), None)
+    while index is not None:
+        earlier = next((source for source in tape.operations[index].sources if source in bad and source < index), None)
+        if earlier is None:
+            return index
+        index = earlier
+    return None
+
+
+def _not_finite(operation: Operation) -> bool:
+    return any(isinstance(figure, float) and not math.isfinite(figure) for figure in operation.digest)
+
+
+def _first_bad_gradient(reports: Sequence[NodeReport], bits: int) -> int | None:
+    """The operation whose backward received finite gradients and handed on one that is not."""
+    for report in reports:
+        if (
+            report.finite
+            and report.operation is not None
+            and any(b & bits and not finite for b, _, finite in report.edges)
+        ):
+            return report.operation
+    return None
+
+
+def _kind(tape: Tape, index: int, name: str, finite_loss: bool) -> str:
+    if finite_loss and _feeds_a_choice(tape, index):
+        return "nan-where"
+    if name in _DIVISIONS:
+        return "nan-div"
+    return "nan-sqrt" if name in _ROOTS else "nan-other"
+
+
+def _feeds_a_choice(tape: Tape, index: int) -> bool:
+    """Whether the value goes, within few steps, into an operation that takes it or another."""
+    reached = {index}
+    for later in range(index + 1, min(len(tape.operations), index + 40)):
+        operation = tape.operations[later]
+        if reached & set(operation.sources):
+            if operation.key[1] in _CHOICES:
+                return True
+            reached.add(later)
+    return False

@@ -1,0 +1,1 @@
+"""One gradient computation in question: autograd against differences, under any counterfactual."""

@@ -1,0 +1,81 @@
+"""What is known of each target: autograd and differences along its own direction, or along one for a group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.leaves.identity import Key
+    from gradtriage.probe.explain.question.question import Comparison, Question
+    from gradtriage.probe.explain.replay.listings import Listing, Target
+
+# Numeric derivatives of single targets: at most so many, the rest is tested in groups.
+MOST_SINGLE = 16
+
+
+@dataclass
+class Finding:
+    """What is known of one target.
+
+    Attributes:
+        status: As listed, or `wrong` where differences contradict autograd, `unknown` where they cannot decide.
+        comparison: Autograd and differences along its own direction, if that was looked at.
+    """
+
+    target: Target
+    status: str
+    comparison: Comparison | None = None
+
+
+def as_listed(listing: Listing) -> list[Finding]:
+    """The targets of a computation with the statuses that they were listed with."""
+    return [Finding(target, target.status) for target in listing.targets]
+
+
+def compare_all(question: Question) -> list[Finding]:
+    """Every target by itself where they are few; where they are many, groups of equal status first."""
+    targets = question.targets
+    slopes = dict(zip((t.key for t in targets), question.slopes(targets), strict=True))
+    if len(targets) <= MOST_SINGLE and not question.again:
+        return [_finding(question, target, slopes) for target in targets]
+    findings = []
+    for status in ("ok", "zero", "none"):
+        group = [target for target in targets if target.status == status]
+        if group:
+            findings += _group_findings(question, group, slopes)
+    return findings
+
+
+def _group_findings(question: Question, group: Sequence[Target], slopes: Mapping[Key | None, float]) -> list[Finding]:
+    comparison = question.compare(group, autograd=sum(slopes[target.key] for target in group))
+    status = _status(group[0], comparison, _noise(slopes))
+    if len(group) == 1 or status == group[0].status:
+        return [Finding(target, status, comparison) for target in group]
+    if status == "unknown" and len(group) <= 2:
+        return [Finding(target, status, comparison) for target in group]
+    middle = len(group) // 2
+    return [*_group_findings(question, group[:middle], slopes), *_group_findings(question, group[middle:], slopes)]
+
+
+def _finding(question: Question, target: Target, slopes: Mapping[Key | None, float]) -> Finding:
+    comparison = question.compare([target], autograd=slopes[target.key])
+    return Finding(target, _status(target, comparison, _noise(slopes)), comparison)
+
+
+def _noise(slopes: Mapping[Key | None, float]) -> float:
+    return 1e-13 * max(map(abs, slopes.values()), default=0.0)
+
+
+def _status(target: Target, comparison: Comparison, noise: float) -> str:
+    """What is known of a target; a slope below the noise is what rounding leaves of one that cancels."""
+    numeric = comparison.numeric
+    below = abs(comparison.autograd) <= noise and abs(numeric.value) <= noise + 3 * numeric.error
+    if comparison.agree or below:
+        return target.status
+    return _contradicted(comparison)
+
+
+def _contradicted(comparison: Comparison) -> str:
+    return "wrong" if comparison.differ or (not comparison.numeric.moved and comparison.autograd != 0) else "unknown"

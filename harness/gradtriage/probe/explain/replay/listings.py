@@ -1,0 +1,141 @@
+"""The gradient computations of a body as its first run sees them, with their targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from gradtriage.probe.explain.leaves.identity import Key, scale_of
+from gradtriage.probe.explain.program import NO_GRAPH
+from gradtriage.probe.explain.source.sites import Site, calling_site
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.leaves.watch import LeafWatch
+    from gradtriage.probe.explain.program import GradientCall
+
+
+@dataclass(frozen=True)
+class Target:
+    """A tensor that a gradient is asked for, as the first run saw it.
+
+    Attributes:
+        key: Which tensor it is in every replay; None if it cannot be recognised again.
+        status: `ok`, `none`, `zero`, `nan` or `inf`.
+        value: Its gradient if it is a scalar's.
+        epoch: How often its leaf was written into before it got the value that the computation is about.
+        original: The leaf that it is a copy of.
+        leaf: Whether it is a leaf that requires a gradient.
+        finite: Whether all its entries are.
+    """
+
+    name: str
+    key: Key | None
+    scale: float
+    seed: int
+    shape: tuple[int, ...]
+    single: bool
+    status: str
+    value: float | None
+    norm: float | None
+    epoch: int = 0
+    original: Key | None = None
+    leaf: bool = True
+    finite: bool = True
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One gradient computation of the body as the first run saw it.
+
+    Attributes:
+        caller: The line that it was called from.
+        raises: What it raises instead of giving gradients; empty where it raises nothing.
+        made: Whether the body makes it; else it is only asked about.
+        repeatable: Whether what it differentiates can be evaluated again.
+        nonleaf: Where, after it, the body read the `.grad` of a tensor that is no leaf, and failed.
+        expected: The body went on after what was raised: it was expected.
+    """
+
+    number: int
+    kind: str
+    where: dict[str, Any]
+    caller: Site
+    loss: float
+    single: bool
+    targets: tuple[Target, ...]
+    raises: str = ""
+    made: bool = True
+    repeatable: bool = False
+    nonleaf: Site | None = None
+    expected: bool = False
+
+
+class Lister:
+    """Lists every gradient computation and lets it go on."""
+
+    def __init__(self, leaves: LeafWatch) -> None:
+        self._leaves = leaves
+        self.listings: list[Listing] = []
+        self.nonleaf: Site | None = None
+
+    def opened(self, call: GradientCall) -> None:
+        """Lists the computation."""
+        self.nonleaf = None
+        with self._leaves.unseen():
+            self.listings.append(self._listing(call))
+
+    def grad_read(self, tensor: Tensor) -> None:  # noqa: ARG002 - which one it is a replay with a tape will say
+        """The first of these readings since the last gradient call is the one that counts."""
+        self.nonleaf = self.nonleaf or calling_site()
+
+    def _listing(self, call: GradientCall) -> Listing:
+        gradients, raises = _gradients(call)
+        targets = tuple(
+            _target(self._leaves, name, leaf, gradient, seed)
+            for seed, (name, leaf, gradient) in enumerate(zip(call.names, call.targets, gradients, strict=True))
+        )
+        single = any(root.dtype in _SINGLE for root in call.roots) or any(t.single for t in targets)
+        site, loss = calling_site(), call.loss()
+        again = call.again is not None
+        return Listing(call.number, call.kind, call.where, site, loss, single, targets, raises, call.made, again)
+
+
+def _gradients(call: GradientCall) -> tuple[list[Tensor | None], str]:
+    """What autograd gives, or what it raises: a freed graph, a write into what it had kept, a wrong custom backward."""
+    if call.kind in ("backward", "grad") and not any(root.requires_grad for root in call.roots):
+        return [None] * len(call.targets), NO_GRAPH
+    try:
+        return call.gradients(), ""
+    except Exception as error:  # noqa: BLE001 - whatever a custom backward raises
+        return [None] * len(call.targets), f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+_SINGLE = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
+
+
+def _target(leaves: LeafWatch, name: str, leaf: Tensor, gradient: Tensor | None, seed: int) -> Target:
+    if gradient is not None and gradient.layout != torch.strided:
+        gradient = gradient.to_dense()
+    status, norm, value = "none", None, None
+    if gradient is not None:
+        if bool(gradient.isnan().any()):
+            status = "nan"
+        elif bool(gradient.isinf().any()):
+            status = "inf"
+        else:
+            status = "ok" if bool(gradient.any()) else "zero"
+            norm = float(
+                torch.linalg.vector_norm(gradient.to(torch.complex128 if gradient.is_complex() else torch.float64))
+            )
+            value = float(gradient) if gradient.numel() == 1 and not gradient.is_complex() else None
+    single = leaf.dtype in _SINGLE
+    key, memory = leaves.identities.key(leaf), leaves.memory
+    epoch, original = 0, None
+    if key is not None:
+        epoch, original = memory.epoch_in_use(key, reached=gradient is not None), memory.original_of(key)
+    own, finite = leaf.is_leaf and leaf.requires_grad, bool(torch.isfinite(leaf.detach()).all())
+    shape, scale = tuple(leaf.shape), scale_of(leaf)
+    return Target(name, key, scale, seed, shape, single, status, value, norm, epoch, original, own, finite)

@@ -1,0 +1,1 @@
+"""The source of the code under test: places in it, backward formulas, and what it says is meant."""

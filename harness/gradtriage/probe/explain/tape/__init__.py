@@ -1,0 +1,1 @@
+"""What one replay does: its operations and backward nodes, and other operations in their place."""

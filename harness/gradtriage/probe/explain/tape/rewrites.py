@@ -1,0 +1,338 @@
+"""Counterfactuals: what stands in the place of one operation when its part in a gradient is tested."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from gradtriage.probe.explain.leaves.operations import tensors_in, written_tensor, written_tensors
+from gradtriage.probe.explain.leaves.transforms import Wrapped, outside, physical
+from gradtriage.probe.sinks import nobody_told
+
+Run = Callable[[], Any]
+
+
+class Rewrite(Protocol):
+    """Makes the result of an operation."""
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:
+        """The result that stands for that of `func(*args, **kwargs)`."""
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """The value that the operation had in the unchanged run, whatever goes in now."""
+
+    value: Any
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """Runs the operation, too, so that whatever else it does is done."""
+        result = run()
+        written = written_tensors(name, args, kwargs)
+        with torch.no_grad():
+            if written:
+                for tensor, value in zip(written, self.value, strict=True):
+                    _overwrite(tensor, value, name)
+                return result
+            if isinstance(result, (tuple, list)):
+                return type(result)(map(_restored, self.value))
+            return _restored(self.value)
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, Wrapped):
+        return Wrapped(value.values.clone(), value.batches).tensor()
+    return value.clone() if isinstance(value, Tensor) else value
+
+
+def _overwrite(tensor: Tensor, value: Any, name: str) -> None:
+    """Past the version counter, which the operation has moved on already if it does so at all."""
+    if name == "data=":  # its memory may be another's by now
+        tensor.data = _restored(value)
+    elif isinstance(value, Wrapped):  # a batch has no `.data`
+        tensor.copy_(_restored(value))
+    else:
+        tensor.data.copy_(value)
+
+
+@dataclass(frozen=True)
+class NonZero:
+    """Values between 1/2 and 3/2 in the place of zeros: another factor, all else as it was."""
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """The operation's result, its zeros replaced; they stay constant."""
+        result = run()
+        written = written_tensor(name, args, kwargs)
+        if written is not None:
+            with torch.no_grad():
+                written.copy_(_nonzero(written))
+            return result
+        if isinstance(result, Tensor):
+            return (
+                _nonzero(result)
+                if result.is_leaf and not result.requires_grad
+                else result + _nonzero(result.detach()) - result.detach()
+            )
+        return result
+
+
+def _nonzero(zeros: Tensor) -> Tensor:
+    with outside():
+        numbers = torch.rand(zeros.shape, generator=torch.Generator().manual_seed(7), dtype=torch.float64) + 0.5
+    return torch.where(zeros.detach() == 0, numbers.to(zeros.dtype), zeros.detach()).to(zeros.device)
+
+
+@dataclass(frozen=True)
+class NonZeroNumber:
+    """Another number in the place of the number 0 that the operation multiplies by."""
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """The operation with that number."""
+        return func(*[0.75 if not isinstance(a, Tensor) and a == 0 else a for a in args], **kwargs)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The operand itself in the place of an operation that holds it constant: clamp, rounding, dead activation."""
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """The first tensor that went in, where it fits in shape; else the operation's own result."""
+        result = run()
+        operands = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor) and physical(a).requires_grad]
+        if (
+            isinstance(result, Tensor)
+            and operands
+            and operands[0].shape == result.shape
+            and written_tensor(name, args, kwargs) is None
+        ):
+            return (operands[0].to(result.dtype) if result.is_floating_point() else operands[0]) * 1
+        return result
+
+
+@dataclass(frozen=True)
+class FindSingular:
+    """Runs the operation as it is and notes, for each operand, at which entries its derivative is not finite.
+
+    Attributes:
+        found: Filled with a mask for each operand, by its position.
+    """
+
+    found: dict[int, Wrapped]
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """The operation's own result."""
+        for index, operand in enumerate(args):
+            if isinstance(operand, Tensor) and operand.is_floating_point():
+                try:
+                    mask = _singular(func, args, kwargs, index)
+                except RuntimeError:  # its backward needs more than this operand
+                    continue
+                if bool(mask.values.any()):
+                    self.found[index] = mask
+        return run()
+
+
+def _singular(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], index: int) -> Wrapped:
+    operand = Wrapped.of(args[index])
+    with torch.enable_grad(), nobody_told():
+        with outside():
+            values = operand.values.clone()
+            values.requires_grad = True  # `requires_grad_()` is refused inside transforms
+        trial = called(func, [*args[:index], Wrapped(values, operand.batches).tensor(), *args[index + 1 :]], kwargs)
+        with outside():
+            outputs = [o for o in map(physical, tensors_in(trial)) if o.requires_grad]
+            total = sum(output.sum() for output in outputs)
+            gradient = torch.autograd.grad(total, values, allow_unused=True)[0] if isinstance(total, Tensor) else None
+            finite = torch.isfinite(operand.values)
+            mask = ~finite if gradient is None else ~(torch.isfinite(gradient) & finite)
+    return Wrapped(mask, operand.batches)
+
+
+@dataclass(frozen=True)
+class SafeOperand:
+    """Operands moved away from the singular point at the entries where the derivative was not finite.
+
+    Attributes:
+        masks: For each operand, by its position, the entries to move; the same in every replay, whatever goes in.
+    """
+
+    masks: Mapping[int, Wrapped]
+    shift: float = 0.1
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """The operation on the safe operands."""
+        moved = [self._safe(operand, index, name) for index, operand in enumerate(args)]
+        return called(func, moved, kwargs)
+
+    def _safe(self, operand: Any, index: int, name: str) -> Any:
+        mask = self.masks.get(index)
+        if mask is None:
+            return operand
+        # at both ends of the domain of these the derivative is singular: away from them is towards zero
+        inwards = name in ("acos", "arccos", "asin", "arcsin", "atanh", "arctanh", "erfinv")
+        safe = torch.full_like(operand, 0.5 if inwards else 1.0 + self.shift).detach()
+        return torch.where(mask.tensor(), safe, operand)
+
+
+@dataclass(frozen=True)
+class NoHook:
+    """A hook that is not registered."""
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """A handle that removes nothing."""
+        handle = run()
+        handle.remove()
+        return handle
+
+
+@dataclass(frozen=True)
+class NumericBackward:
+    """The operation with a backward made of differences of its forward.
+
+    Attributes:
+        only: The one operand whose gradient is replaced, by its position; None for all.
+    """
+
+    only: int | None = None
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """Runs the forward as it is, and differentiates it entry by entry when the gradient comes."""
+        places = [
+            index for index, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad and a.is_floating_point()
+        ]
+        numeric = [self.only is None or place == self.only for place in places]
+
+        def forward(*operands: Tensor) -> list[Tensor]:
+            filled = list(args)
+            for place, operand in zip(places, operands, strict=True):
+                filled[place] = operand
+            outputs = called(func, filled, kwargs)
+            return list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
+
+        outputs = _Numeric.apply(  # type: ignore[no-untyped-call]
+            forward, numeric, *[args[place] for place in places]
+        )
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+
+class _Numeric(torch.autograd.Function):
+    """A function whose backward is the product with the differences of its forward, for chosen operands."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, forward: Callable[..., list[Tensor]], numeric: list[bool], *operands: Tensor
+    ) -> tuple[Tensor, ...]:
+        ctx.function, ctx.numeric = forward, numeric
+        ctx.operands = [operand.detach().clone() for operand in operands]
+        ctx.shared = [operand.data for operand in operands]  # its changes are not counted
+        with torch.no_grad():
+            return tuple(output.detach().clone() for output in forward(*operands))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        own = [None] * len(ctx.operands) if all(ctx.numeric) else _own_gradients(ctx, gradients)
+        found: list[Tensor | None] = [None, None]
+        with torch.no_grad():
+            for position, operand in enumerate(ctx.operands):
+                shared = ctx.shared[position]
+                if not ctx.numeric[position]:
+                    found.append(own[position])
+                elif 0 in shared.stride() or not torch.equal(shared, operand):
+                    found.append(_product(ctx.function, ctx.operands, position, operand.clone(), gradients))
+                else:
+                    # in its own memory, which a function that the operation was handed may read as well
+                    found.append(_product(ctx.function, ctx.shared, position, shared, gradients))
+        return tuple(found)
+
+
+def _own_gradients(ctx: Any, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """What the function's own backward gives."""
+    with torch.enable_grad():
+        operands = [operand.clone().requires_grad_() for operand in ctx.operands]
+        outputs = ctx.function(*operands)
+        live = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad and g is not None]
+        return list(torch.autograd.grad([o for o, _ in live], operands, [g for _, g in live], allow_unused=True))
+
+
+def called(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """The operation's result for other arguments: a custom function is applied, everything else called."""
+    return func(*args, **kwargs) if not isinstance(func, type) else getattr(func, "apply")(*args)  # noqa: B009
+
+
+@dataclass(frozen=True)
+class OtherBackward:
+    """A custom function with another backward.
+
+    Attributes:
+        change: Makes it of the function's own; None where it cannot.
+    """
+
+    change: Callable[[Callable[..., Any]], Callable[..., Any] | None]
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """Changes the function's class for the rest of the replay: its process ends after it."""
+        changed = self.change(func.backward)
+        if changed is None:
+            raise ValueError("the source of the backward cannot be changed")
+        func.backward = staticmethod(changed)
+        return run()
+
+
+@dataclass(frozen=True)
+class OtherHelper:
+    """A custom function one of whose helpers, which its backward calls, is another.
+
+    Attributes:
+        file: The helper's.
+        line: Its first line.
+        change: Makes another function of it; None where it cannot.
+    """
+
+    file: str
+    line: int
+    change: Callable[[Callable[..., Any]], Callable[..., Any] | None]
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """Changes the helper's code for the rest of the replay, wherever it is known by whichever name."""
+        for helper in gc.get_objects():
+            if type(helper) is not FunctionType:
+                continue
+            code = helper.__code__
+            if (code.co_filename, code.co_firstlineno) == (self.file, self.line):
+                changed = self.change(helper)
+                if changed is None:
+                    raise ValueError("the source of a helper cannot be changed")
+                helper.__code__ = changed.__code__
+        return run()
+
+
+def _product(
+    function: Callable[..., list[Tensor]],
+    operands: Sequence[Tensor],
+    position: int,
+    operand: Tensor,
+    gradients: Sequence[Tensor | None],
+) -> Tensor:
+    """The gradient of one operand by differences: its entries are moved in `operand`'s memory and put back."""
+    product = torch.zeros(operand.shape, dtype=operand.dtype)
+    relative = 1e-6 if operand.dtype == torch.float64 else 1e-3
+    filled = [*operands[:position], operand, *operands[position + 1 :]]
+    for entry in itertools.product(*map(range, operand.shape)):
+        value = float(operand[entry])
+        step = relative * max(1.0, abs(value))
+        sides = []
+        for moved in (value + step, value - step):
+            operand[entry] = moved
+            sides.append([output.detach().clone() for output in function(*filled)])
+        operand[entry] = value
+        for plus, minus, gradient in zip(sides[0], sides[1], gradients, strict=True):
+            if gradient is not None and plus.is_floating_point():
+                product[entry] += ((plus - minus) * gradient).sum() / (2 * step)
+    return product

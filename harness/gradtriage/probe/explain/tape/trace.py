@@ -1,0 +1,346 @@
+"""The operations of one replay: from where, what went in, a digest of what came out, what autograd reaches."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from gradtriage.probe.explain.leaves.identity import storage_of
+from gradtriage.probe.explain.leaves.memory import ModuleMemory, Owner
+from gradtriage.probe.explain.leaves.operations import (
+    FILLERS,
+    HOOKS,
+    PRODUCTS,
+    operation_name,
+    tensors_in,
+    written_tensor,
+    written_tensors,
+)
+from gradtriage.probe.explain.leaves.threads import current_strand, numbered
+from gradtriage.probe.explain.leaves.transforms import SEEN, Wrapped, in_transform, is_wrapped, outside, physical
+from gradtriage.probe.explain.source.sites import Site, calling_site, leaves_block
+from gradtriage.probe.explain.tape.backward import mark_nodes
+from gradtriage.probe.explain.tape.inside import Inner, all_finite, all_zero
+from gradtriage.probe.explain.tape.reach import Reach
+from gradtriage.probe.explain.tape.slopes import meant_slope
+from gradtriage.probe.explain.tape.tape import LEAF, UNKNOWN, Key, Operation, Tape
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.tape.rewrites import Rewrite
+
+
+class _Thread(threading.local):
+    """What belongs to one thread: whether we are at work, in which custom function, where gradients went off."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.function: tuple[Key, bool] | None = None
+        self.gradless: Site | None = None
+        self.suspended: list[Site | None] = []
+
+
+class TapeRecorder:
+    """Records operations; keeps or replaces the results of chosen ones.
+
+    Args:
+        bit_of: The bit of a leaf in question.
+        keep: Operations whose results are kept.
+        rewrites: What stands in the place of chosen operations.
+        pause: Told when we read memory ourselves, and when that is over.
+        full: Whether operations are described; without it only `keep` and `rewrites` work, at little cost.
+        memory: Knows the memory of modules.
+    """
+
+    def __init__(
+        self,
+        bit_of: Callable[[Tensor], int],
+        *,
+        keep: frozenset[Key] = frozenset(),
+        rewrites: Mapping[Key, Rewrite] | None = None,
+        pause: Callable[[bool], None] = lambda _: None,
+        full: bool = True,
+        memory: ModuleMemory | None = None,
+    ) -> None:
+        self.tape = Tape()
+        self.bit_of, self._reach = bit_of, Reach(bit_of)
+        self._keep, self._rewrites, self._full = keep, dict(rewrites or {}), full
+        self._lines = {(key[0], key[1]) for key in (*keep, *self._rewrites)}
+        self._counts: Counter[tuple[Site, str, int]] = Counter()
+        self._made_by: dict[int, tuple[weakref.ref[Tensor], int]] = {}
+        self._made_inside: dict[int, tuple[weakref.ref[Tensor], int]] = {}
+        self._leaf_memory: set[int] = set()
+        self._owners: dict[int, int] = {}
+        self._thread = _Thread()
+        self._lock = threading.RLock()
+        self._pause = pause
+        self._memory = memory or ModuleMemory()
+
+    def operation(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Callable[[], Any]) -> Any:
+        """Runs an operation and describes it."""
+        name = operation_name(func)
+        if name == "_set_grad_enabled":
+            return self._grad_mode(args, run)
+        if name is None or self._thread.inside or (in_transform() and not SEEN):
+            return run()
+        site = calling_site(2)
+        if not self._full and (site, name) not in self._lines:
+            return run()
+        key = self._key(site, name)
+        if not self._full:
+            return self._result(key, func, args, kwargs, run)
+        if self._thread.function is not None:
+            return self._inner(key, args, kwargs, run)
+        with outside(), self._lock:
+            inputs = list(map(physical, tensors_in((args, kwargs))))
+            reach_in = [self._reach.of(tensor) for tensor in inputs]
+            sources = [self._source(tensor) for tensor in inputs]
+        result = self._result(key, func, args, kwargs, run)
+        self._thread.inside += 1  # around a custom function the mode is on, and what we do ourselves is not the test's
+        try:
+            with outside(), self._lock:
+                self._describe(key, (args, kwargs), inputs, sources, reach_in, result, func)
+        finally:
+            self._thread.inside -= 1
+        return result
+
+    def _key(self, site: Site, name: str) -> Key:
+        counted = site, name, current_strand()
+        with self._lock:
+            count = self._counts[counted]
+            self._counts[counted] += 1
+        return site, name, numbered(count)
+
+    def _result(
+        self, key: Key, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Callable[[], Any]
+    ) -> Any:
+        rewrite, custom = self._rewrites.get(key), isinstance(func, type)
+        if rewrite is not None:
+            run = functools.partial(rewrite.result, func, args, kwargs, run, key[1])
+        ours = custom and rewrite is not None  # it may call the function as often as it likes
+        self._thread.inside += ours
+        try:
+            with self.within(key) if custom else nullcontext():
+                result = run()
+        finally:
+            self._thread.inside -= ours
+        if key in self._keep:
+            self.tape.values[key] = snapshot(written_tensors(key[1], args, kwargs) or result)
+        return result
+
+    @contextmanager
+    def within(self, key: Key, *, backward: bool = False) -> Iterator[None]:
+        """A custom function is one operation: what its forward or backward calls is recorded beside the tape."""
+        before, self._thread.function = self._thread.function, self._thread.function or (key, backward)
+        try:
+            yield
+        finally:
+            self._thread.function = before
+
+    def _inner(self, key: Key, args: Sequence[Any], kwargs: Mapping[str, Any], run: Callable[[], Any]) -> Any:
+        result = run()
+        function = self._thread.function
+        assert function is not None  # noqa: S101 - asked by the caller
+        self._thread.inside += 1
+        self._pause(True)
+        try:
+            with outside(), self._lock, torch.no_grad():
+                inputs = list(map(physical, tensors_in((args, kwargs))))
+                outputs = list(map(physical, tensors_in(result)))
+                zero_number = key[1] in PRODUCTS and any(not isinstance(a, Tensor) and a == 0 for a in args)
+                inner = self.tape.inside.setdefault(function[0], [])
+                one = Inner(
+                    key,
+                    function[1],
+                    tuple(self._place_inside(tensor) for tensor in inputs),
+                    tuple(map(all_zero, inputs)),
+                    all_finite(inputs),
+                    bool(outputs) and all(map(all_zero, outputs)),
+                    all_finite(outputs),
+                    zero_number,
+                )
+                for output in outputs:
+                    self._made_inside[id(output)] = weakref.ref(output), len(inner)
+                inner.append(one)
+        finally:
+            self._pause(False)
+            self._thread.inside -= 1
+        return result
+
+    def _place_inside(self, tensor: Tensor) -> int:
+        known = self._made_inside.get(id(tensor))
+        return known[1] if known is not None and known[0]() is tensor else UNKNOWN
+
+    def _grad_mode(self, args: Sequence[Any], run: Callable[[], Any]) -> Any:
+        before = torch.is_grad_enabled()
+        result = run()
+        if args:
+            self.gradients(bool(args[0]), before=before)
+        return result
+
+    def gradients(self, on: bool, *, before: bool) -> None:
+        """The recording of gradients was switched: remembers where it went off."""
+        if before and not on:
+            # at the end of `with enable_grad()` they go off again where they were off before
+            ended = self._thread.suspended.pop() if self._thread.suspended and leaves_block() else None
+            self._thread.gradless = ended or calling_site(3, decorators=True)
+        elif on:
+            if not before and not leaves_block():
+                self._thread.suspended.append(self._thread.gradless)
+            self._thread.gradless = None
+
+    def gradient_call(self) -> None:
+        """Notes where on the tape a gradient computation comes."""
+        self.tape.calls.append(len(self.tape.operations))
+
+    def _source(self, tensor: Tensor) -> int:
+        if self.bit_of(tensor) if tensor.is_leaf else False:
+            self._leaf_memory.add(storage_of(tensor))
+            return LEAF
+        known = self._made_by.get(id(tensor))
+        if storage_of(tensor) in self._leaf_memory:
+            return LEAF
+        if known is not None and known[0]() is tensor:
+            return known[1]
+        return UNKNOWN
+
+    def _foreign(self, inputs: Sequence[Tensor]) -> frozenset[int]:
+        return frozenset(
+            position
+            for position, tensor in enumerate(inputs)
+            if tensor.grad_fn is not None and self._source(tensor) == UNKNOWN
+        )
+
+    def _describe(
+        self,
+        key: Key,
+        arguments: tuple[Sequence[Any], Mapping[str, Any]],
+        inputs: list[Tensor],
+        sources: list[int],
+        reach_in: list[int],
+        result: Any,
+        func: Any,
+    ) -> None:
+        outputs = list(map(physical, tensors_in(result)))
+        name = key[1]
+        written = written_tensor(name, *arguments)
+        written = None if written is None else physical(written)
+        changed = list(map(physical, written_tensors(name, *arguments)))
+        outputs += [tensor for tensor in changed if all(output is not tensor for output in outputs)]
+        escape = not outputs and inputs != [] and result is not None and name not in HOOKS
+        reach_out = 0
+        past = 0
+        if written is not None and (not written.requires_grad or not torch.is_grad_enabled()):
+            past = self._owners.get(storage_of(written), 0)
+        for output in outputs:
+            reach = self._reach.of(output)
+            reach_out |= reach
+            if reach:
+                self._owners[storage_of(output)] = reach
+        self._pause(True)
+        try:
+            with torch.no_grad():
+                digest = tuple(map(digest_of, outputs)) if not escape else (repr_digest(result),)
+        finally:
+            self._pause(False)
+        index = len(self.tape.operations)
+        if name in FILLERS:
+            sources, reach_in = [], []
+        gradless = None if torch.is_grad_enabled() else self._thread.gradless or key[0]
+        custom = isinstance(func, type)
+        operation = Operation(
+            key,
+            sources,
+            reach_in,
+            reach_out,
+            digest,
+            escape,
+            gradless,
+            zeros=bool(outputs) and all(figure == 0.0 for figure in digest),
+            custom=custom,
+            backward_site=backward_site(func),
+            leaf_memory=any(storage_of(output) in self._leaf_memory for output in outputs),
+            arguments=differentiated(arguments[0]) if custom else (),
+            zero_number=name in PRODUCTS and any(not isinstance(a, Tensor) and a == 0 for a in arguments[0]),
+            past=past,
+            foreign=self._foreign(inputs) if UNKNOWN in sources else frozenset(),
+            state=self._state(changed),
+            meant_slope=meant_slope(func, name, *arguments),
+        )
+        self.tape.operations.append(operation)
+        mark_nodes(outputs, index)
+        for output in outputs:
+            self._made_by[id(output)] = weakref.ref(output), index
+
+    def maker(self, tensor: Tensor) -> Key | None:
+        """The operation that made a tensor; None where it was not seen."""
+        known = self._made_by.get(id(tensor))
+        return self.tape.operations[known[1]].key if known is not None and known[0]() is tensor else None
+
+    def same(self, tensor: Tensor, other: Tensor) -> None:
+        """Another tensor is made of one without an operation: the same operation made it."""
+        known = self._made_by.get(id(tensor))
+        if known is not None and known[0]() is tensor:
+            self._made_by[id(other)] = weakref.ref(other), known[1]
+
+    def _state(self, changed: Sequence[Tensor]) -> Owner:
+        gradless = [tensor for tensor in changed if not torch.is_grad_enabled() or not tensor.requires_grad]
+        owners = {self._memory.owner(tensor) for tensor in gradless}
+        return next((owner for owner in ("parameter", "buffer") if owner in owners), "")
+
+
+def differentiated(arguments: Sequence[Any]) -> tuple[bool, ...]:
+    """Which arguments are tensors with a gradient."""
+    return tuple(isinstance(a, Tensor) and physical(a).requires_grad for a in arguments)
+
+
+def backward_site(func: Any) -> Site | None:
+    """The first line of a custom function's backward; None for other operations and for backwards without a source."""
+    backward = getattr(func, "backward", None) if isinstance(func, type) else None
+    code = getattr(inspect.unwrap(backward) if callable(backward) else None, "__code__", None)
+    return None if code is None else Site(code.co_filename, code.co_firstlineno, code.co_qualname)
+
+
+_weights = torch.empty(0, dtype=torch.float64)
+
+
+def digest_of(tensor: Tensor) -> float:
+    """One figure that changes when any value does: the product with fixed random weights; 0 for zeros only."""
+    global _weights
+    try:
+        values = tensor.detach()
+        values = torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
+        flat = values.reshape(-1).to(torch.float64)
+        if flat.numel() > _weights.numel():
+            generator = torch.Generator().manual_seed(1)
+            _weights = 0.5 + torch.rand(max(flat.numel(), 4096), generator=generator, dtype=torch.float64)
+        figure = float(torch.dot(flat, _weights[: flat.numel()]))
+        if figure == 0.0 and flat.numel() and bool(flat.any()):
+            return 1.0
+        return figure
+    except (RuntimeError, NotImplementedError, TypeError):
+        return 0.5
+
+
+def repr_digest(value: Any) -> str:
+    """A digest of a value outside of torch."""
+    raw = value.tobytes() if hasattr(value, "tobytes") else repr(value).encode()
+    return hashlib.blake2b(raw, digest_size=12).hexdigest()
+
+
+def snapshot(value: Any) -> Any:
+    """A copy of a result that can be handed to another replay."""
+    if isinstance(value, Tensor):
+        return Wrapped.of(value) if is_wrapped(value) else value.detach().clone()
+    if isinstance(value, (tuple, list)):
+        return [snapshot(item) for item in value]
+    return value.copy() if hasattr(value, "tobytes") and hasattr(value, "copy") else value
