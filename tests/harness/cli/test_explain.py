@@ -43,6 +43,7 @@ def weighted(x):
 def test_lost_in_a_scripted_function():
     x = parameter(0.1, 0.5)
     weighted(x).sum().backward()
+    torch.testing.assert_close(x.grad, x.detach().sin() * x.detach().cos())
 
 def test_lost_in_a_number():
     angle, length = parameter(0.3), parameter(2.0)
@@ -162,7 +163,7 @@ def test_a_scan_names_the_checks_that_prove_nothing_and_what_others_miss(project
     assert vacuous == {"test_zero_with_zero", "test_looks_away", "test_lost_in_a_second_call"}
     (healthy,) = (test for test in scan.tests if test.nodeid.endswith("test_healthy"))
     assert all(healthy.checks[0].noticed.values())
-    assert scan.summary.gradient_tests == 6
+    assert scan.summary.gradient_tests == 7
     assert done.returncode == 1
     (folder,) = (project / "reports/scan").iterdir()
     assert verify_folder(folder) == []
