@@ -42,7 +42,7 @@ demo: $(VENV)/.tests
 	@$(BIN)/gradtriage run plans/gradient-flow.yaml --quiet
 
 test: $(VENV)/.tests
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart=0 -q
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart=0 -q
 
 check: test lint types layers
 

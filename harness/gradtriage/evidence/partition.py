@@ -55,11 +55,17 @@ def parts_needed(total: float, budget: float) -> int:
 
 
 def _units(tests: list[str], expected: Mapping[str, float], share: float, parts: int) -> list[list[str]]:
+    """What stays together: files within the share, and the tests of others one by one; at least as many as parts."""
     files: dict[str, list[str]] = {}
     for test in tests:
         files.setdefault(test.partition("::")[0], []).append(test)
-    units: list[list[str]] = []
-    for members in files.values():
-        whole = sum(expected[test] for test in members) <= share and len(files) >= parts
-        units += [members] if whole else [[test] for test in members]
-    return units
+    whole: list[list[str]] = []
+    single: list[list[str]] = []
+    for members in sorted(files.values(), key=lambda file: sum(expected[test] for test in file)):
+        if sum(expected[test] for test in members) <= share:
+            whole.append(members)
+        else:
+            single += [[test] for test in members]
+    while whole and len(whole) + len(single) < parts:
+        single += [[test] for test in whole.pop()]
+    return whole + single
