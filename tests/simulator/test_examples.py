@@ -1,5 +1,6 @@
 """The refinement examples find what they hid."""
 
+import os
 import re
 import subprocess
 import sys
@@ -27,7 +28,8 @@ ALLOWED = {
 @pytest.mark.parametrize("name", ALLOWED)
 def test_a_small_refinement_recovers_what_was_hidden(name, tmp_path):
     command = [sys.executable, str(EXAMPLES / f"{name}.py"), "--small", "--picture", str(tmp_path / "a.png")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}  # threads beside those of other tests mostly wait for each other
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=alone)
     assert (done.returncode, done.stderr) == (0, "")
     rows = re.findall(r"(?m)^(\w[\w ]*?) {2,}(\S+) +(\S+) +(\S+) +(\S+)$", done.stdout)
     errors = {row[0]: float(row[4]) for row in rows if row[0] in ALLOWED[name]}
