@@ -14,6 +14,7 @@ from torch import Tensor
 from gradbragg.models.image_header import image_header
 from gradbragg.models.reflections import ReflectionTable
 from gradbragg.models.run_config import Roi
+from gradbragg.simulation.pixel_set import PixelSet
 
 if TYPE_CHECKING:
     from gradbragg.cli.finished import Finished
@@ -81,7 +82,7 @@ def _resolved(finished: Finished) -> dict[str, object]:
     """What was left open and followed from the rest."""
     simulator = finished.simulator
     with torch.no_grad():
-        scene = simulator.scene(simulator.rendered_pixels()[:1])
+        scene = simulator.scene(PixelSet.of(simulator.rendered_pixels().indices[:1]))
         state = simulator.crystal.build_state(rules=simulator.run_config.rules)
     plan, geometry = scene.plan, scene.optics.geometry
     return {

@@ -59,7 +59,8 @@ class Layout:
     """What has no derivative.
 
     Args:
-        pixels: Indices ``slow * n_fast + fast`` ``(P,)``.
+        pixels: Indices ``slow * n_fast + fast`` ``(P,)``; None: all of the detector.
+        count: How many pixels.
         n_fast: Pixels along the fast axis.
         subpixels: Offsets along fast and slow in pixels ``(S, 2)``, double precision.
         point_pixel: Pixels without area.
@@ -71,7 +72,8 @@ class Layout:
         progress: Called with the pixels that are done and those in all.
     """
 
-    pixels: Tensor
+    pixels: Tensor | None
+    count: int
     n_fast: int
     subpixels: Tensor
     point_pixel: bool
@@ -81,6 +83,11 @@ class Layout:
     library: ctypes.CDLL
     block_steps: int
     progress: Callable[[int, int], None] | None = None
+
+    @property
+    def indices(self) -> Tensor:
+        """Indices of the pixels ``(P,)``."""
+        return torch.arange(self.count, device="cpu") if self.pixels is None else self.pixels
 
 
 _COUNTS = ("n_fast", "S", "T", "J", "R", "point_pixel", "absorbs", "table_gradient")
@@ -109,8 +116,8 @@ def photons(layout: Layout, packed: Packed) -> Tensor:
     """Photons in each pixel ``(P,)``."""
     tensors = _contiguous(layout, packed)
     arguments = _arguments(layout, tensors, table_gradient=False)
-    image = torch.empty(layout.pixels.shape, dtype=layout.dtype, device="cpu")
-    size = _piece_size(layout.pixels.shape[0], _PIECES)
+    image = torch.empty(layout.count, dtype=layout.dtype, device="cpu")
+    size = _piece_size(layout.count, _PIECES)
 
     def piece(start: int) -> None:
         stop = min(start + size, image.shape[0])
@@ -158,7 +165,9 @@ def slopes(layout: Layout, packed: Packed, image_slope: Tensor, table_gradient: 
 
 def _contiguous(layout: Layout, packed: Packed) -> dict[str, Tensor]:
     """Every tensor whose address is given away, by the name that pixels.c has for it."""
-    given = {name: getattr(packed, name) for name in _SLOPES} | {"pixels": layout.pixels, "subpixels": layout.subpixels}
+    given = {name: getattr(packed, name) for name in _SLOPES} | {"subpixels": layout.subpixels}
+    if layout.pixels is not None:
+        given["pixels"] = layout.pixels
     return {name: one.detach().contiguous() for name, one in given.items()}
 
 
@@ -175,7 +184,7 @@ def _arguments(layout: Layout, tensors: dict[str, Tensor], table_gradient: bool)
         table_gradient=table_gradient,
         size=(ctypes.c_int64 * 3)(*shape),
         origin=(ctypes.c_int64 * 3)(*layout.origin),
-        **{name: _pointer(tensors[name]) for name in _POINTERS},
+        **{name: _pointer(tensors[name]) for name in _POINTERS if name in tensors},
     )
 
 

@@ -46,7 +46,7 @@ typedef real real_lanes[LANES];
 typedef struct {
     int64_t n_fast, S, T, J, R, point_pixel, absorbs, table_gradient;
     int64_t size[3], origin[3];
-    const int64_t *pixels;      /* slow * n_fast + fast of each */
+    const int64_t *pixels;      /* slow * n_fast + fast of each; NULL: all, in order */
     const double *frame;        /* corner, fast, slow, normal (4 x 3): metres, metres a pixel, metres a pixel, unit */
     const double *subpixels;    /* offsets along fast and slow (S x 2): pixels */
     const double *layers;       /* z, z mu (T x 2): metres, - */
@@ -130,7 +130,8 @@ static inline double exact(int64_t n) {
 static void place(const Arguments *a, int64_t start, int64_t count, Tile *restrict tile) {
     const double n_fast = (double)a->n_fast, inverse = 1.0 / n_fast;
     int64_t pixel[LANES];
-    memcpy(pixel, a->pixels + start, count * sizeof *pixel);
+    if (a->pixels) memcpy(pixel, a->pixels + start, count * sizeof *pixel);
+    else for (int64_t i = 0; i < count; i++) pixel[i] = start + i;
     for (int64_t i = count; i < LANES; i++) pixel[i] = pixel[0]; /* computed with the others, used by nobody */
     LANE_LOOP {
         double p = exact(pixel[i]), slow = floor((p + 0.5) * inverse);

@@ -5,6 +5,8 @@ Rodrigues' formula: ``R = I + sin(t) K + (1 - cos(t)) K K`` with ``K v = axis x 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -18,11 +20,17 @@ def cross_matrix(axis: Tensor) -> Tensor:
     Returns:
         ``(..., 3, 3)``.
     """
-    repeated = axis[..., None, :].expand(*axis.shape[:-1], 3, 3)
-    units = torch.eye(3, dtype=axis.dtype, device=axis.device).expand_as(repeated)
-    # rows axis x e_j are the columns of K
-    columns: Tensor = torch.linalg.cross(repeated, units)
-    return columns.transpose(-1, -2)
+    entries = axis @ _generators(axis.dtype, axis.device)
+    return entries.reshape(*axis.shape[:-1], 3, 3)
+
+
+@lru_cache(maxsize=8)
+def _generators(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The cross matrices of the axes x, y, z, each in a row ``(3, 9)``."""
+    x = ((0.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0))
+    y = ((0.0, 0.0, 1.0), (0.0, 0.0, 0.0), (-1.0, 0.0, 0.0))
+    z = ((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    return torch.tensor((x, y, z), dtype=dtype, device=device).reshape(3, 9)
 
 
 def axis_rotation(axis: Tensor, angle: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from gradbragg.compiled.compiler import Variant, cached, library
 from gradbragg.compiled.library import Layout, Packed, photons, slopes
 from gradbragg.compiled.policy import allowed, worth_compiling
+from gradbragg.models.transforms import function_transform_active
 from gradbragg.simulation.observers import operations_observed
 from gradbragg.simulation.packing import formula, packed
 
@@ -22,30 +23,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gradbragg.simulation.accumulate import Scene
+    from gradbragg.simulation.pixel_set import PixelSet
 
 _LARGEST_TABLE = 2**31
 
 
-def fused_pixels(scene: Scene, pixels: Tensor, progress: Callable[[int, int], None] | None) -> Tensor | None:
+def fused_pixels(scene: Scene, pixels: PixelSet, progress: Callable[[int, int], None] | None) -> Tensor | None:
     """Photons in each pixel by the physics ``(P,)``; None where the inner loop cannot or need not be compiled.
 
     Args:
         scene: What is simulated.
-        pixels: Indices of the pixels.
+        pixels: The pixels.
         progress: Called with the pixels that are done and those in all, now and then.
     """
     if not allowed() or not _fits(scene) or operations_observed(_tensors(scene)):
         return None
     structure = scene.lattice.structure
     variant = Variant(scene.lattice.kind.dtype == torch.float32, structure.table is not None)
-    rays = pixels.shape[0] * scene.plan.rays
+    rays = pixels.count * scene.plan.rays
     if not cached(variant) and not worth_compiling(rays * scene.plan.orientations, rays):
         return None
     inner_loop = library(variant)
     if inner_loop is None:
         return None
     layout = Layout(
-        pixels=pixels,
+        pixels=pixels.listed,
+        count=pixels.count,
         n_fast=scene.optics.n_fast,
         subpixels=scene.plan.subpixels,
         point_pixel=scene.optics.point_pixel,
@@ -56,7 +59,12 @@ def fused_pixels(scene: Scene, pixels: Tensor, progress: Callable[[int, int], No
         block_steps=scene.block_steps,
         progress=progress,
     )
-    image: Tensor = FusedPixels.apply(layout, *packed(scene).tensors())  # type: ignore[no-untyped-call]
+    inputs = packed(scene)
+    if not (torch.is_grad_enabled() and any(one.requires_grad for one in inputs.tensors())) and not (
+        function_transform_active()
+    ):
+        return photons(layout, inputs)
+    image: Tensor = FusedPixels.apply(layout, *inputs.tensors())  # type: ignore[no-untyped-call]
     return image
 
 
@@ -115,7 +123,7 @@ def _differentiable_slopes(
     """The slopes by autograd from the formula in torch, with a graph of their own."""
     inputs = Packed(*given)
     steps = layout.subpixels.shape[0] * inputs.layers.shape[0] * inputs.sources.shape[0] * inputs.orientations.shape[0]
-    blocks = torch.split(layout.pixels, max(1, layout.block_steps // steps))
+    blocks = torch.split(layout.indices, max(1, layout.block_steps // steps))
     pieces = [checkpoint(_formula, layout, block, *given, use_reentrant=False) for block in blocks]
     return torch.autograd.grad(torch.cat(pieces), wanted, image_slope, create_graph=True, materialize_grads=True)
 

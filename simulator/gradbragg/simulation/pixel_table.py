@@ -31,7 +31,7 @@ def pixel_lines(simulator: Simulator, image: Tensor, only: tuple[int, int] | Non
     """
     run, config = simulator.run_config, simulator.detector.config
     kind, rules = run.phase_kind, run.rules
-    pixels = simulator.rendered_pixels()
+    pixels = simulator.rendered_pixels().indices
     if only is not None:
         pixels = pixels[pixels == only[1] * config.n_fast + only[0]]
     geometry = simulator.detector.geometry(kind, rules, simulator.beam.config.direction)

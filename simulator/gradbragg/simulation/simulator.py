@@ -7,7 +7,6 @@ import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
@@ -27,6 +26,7 @@ from gradbragg.simulation.connection import connected
 from gradbragg.simulation.fused import fused_pixels
 from gradbragg.simulation.interpolation_limit import first_miss
 from gradbragg.simulation.lattice import LatticeModel
+from gradbragg.simulation.pixel_set import PixelSet
 from gradbragg.simulation.plan import chosen_oversample, sampling_plan
 from gradbragg.simulation.rays import RayOptics
 from gradbragg.simulation.structure import structure_factors
@@ -103,42 +103,44 @@ class Simulator:
             warnings.warn(BLANK_IMAGE, BlankImageWarning, stacklevel=3)
         pixels = self.rendered_pixels()
         values = self._values(pixels, progress)
-        if pixels.shape[0] != config.n_fast * config.n_slow:
+        if pixels.listed is not None:
             blank = torch.zeros(config.n_fast * config.n_slow, dtype=values.dtype, device=values.device)
-            values = blank.index_copy(0, pixels, values)
+            values = blank.index_copy(0, pixels.listed, values)
         image = values.reshape(config.n_slow, config.n_fast)
         return connected(image, self._configs) if torch.is_grad_enabled() else image
 
-    def rendered_pixels(self) -> Tensor:
-        """Indices ``slow * n_fast + fast`` of the pixels inside the region of interest and the mask."""
+    def rendered_pixels(self) -> PixelSet:
+        """The pixels inside the region of interest and the mask."""
         config, roi = self.detector.config, self.run_config.roi
         device = torch.device(self.run_config.device)
+        everything = PixelSet(config.n_fast * config.n_slow, device=device)
+        if roi is None and config.mask is None:
+            return everything
         if roi is None:
-            # by numpy: torch would share out a millisecond's work, and its threads wait for each other longer than that
-            pixels = torch.from_numpy(np.arange(config.n_fast * config.n_slow)).to(device)
+            pixels = everything.indices
         else:
             fast = torch.arange(config.n_fast, device=device)[max(roi.fast_min, 0) : max(roi.fast_max + 1, 0)]
             slow = torch.arange(config.n_slow, device=device)[max(roi.slow_min, 0) : max(roi.slow_max + 1, 0)]
             pixels = (slow[:, None] * config.n_fast + fast).reshape(-1)
         if config.mask is not None:
             pixels = pixels[config.mask.to(device).reshape(-1)[pixels] != 0]
-        return pixels
+        return PixelSet.of(pixels)
 
     @torch.no_grad()
-    def solid_angle(self, pixels: Tensor) -> float:
+    def solid_angle(self, pixels: PixelSet) -> float:
         """Solid angle in steradian that pixels subtend, each taken at its middle.
 
         Args:
-            pixels: Indices ``slow * n_fast + fast`` ``(P,)``.
+            pixels: The pixels.
         """
         kind, config = self.run_config.phase_kind, self.detector.config
         geometry = self.detector.geometry(kind, self.run_config.rules, self.beam.config.direction)
-        fast, slow = pixels % config.n_fast + 0.5, pixels // config.n_fast + 0.5
+        fast, slow = pixels.indices % config.n_fast + 0.5, pixels.indices // config.n_fast + 0.5
         X = pixel_positions(geometry, fast.to(kind.dtype), slow.to(kind.dtype), kind.scalar(0.0), self.run_config.rules)
         distance = torch.linalg.vector_norm(X, dim=-1)
         return float(solid_angle(distance, geometry.pixel_size, geometry.close_distance.abs()).sum())
 
-    def scene(self, pixels: Tensor) -> Scene:
+    def scene(self, pixels: PixelSet) -> Scene:
         """Everything that the given pixels are computed from, from the values of the moment."""
         run, rules = self.run_config, self.run_config.rules
         kind, image_kind = run.phase_kind, run.image_kind
@@ -170,13 +172,13 @@ class Simulator:
             flux=self.beam.photons_per_electron(kind).to(image_kind.dtype),
             background=None if background is None else water_intensity(background * MICROMETRE).to(image_kind.dtype),
             first_orientations=(crystal.before_phi, crystal.starts_at_zero) if reuses else None,
-            first_pixel=int(pixels[0]) if pixels.shape[0] else 0,
+            first_pixel=pixels.first,
             switches=Switches(run.oversample_omega, run.oversample_polar, run.oversample_thick),
             block_steps=run.block_steps,
         )
         structure = scene.lattice.structure
         if structure.interpolate and rules.interpolation_stops_at_first_miss:
-            limited = replace(structure, interpolate_before=first_miss(scene, pixels))
+            limited = replace(structure, interpolate_before=first_miss(scene, pixels.indices))
             scene = replace(scene, lattice=replace(scene.lattice, structure=limited))
         return scene
 
@@ -195,7 +197,7 @@ class Simulator:
             spot_metric=kind.scalar(self.crystal.spot_metric(crystal.unrotated, run.phase_kind)) if in_length else None,
         )
 
-    def _values(self, pixels: Tensor, progress: Callable[[int, int], None] | None) -> Tensor:
+    def _values(self, pixels: PixelSet, progress: Callable[[int, int], None] | None) -> Tensor:
         """Photons of the given pixels, compiled where that pays, otherwise block by block.
 
         Where gradients are wanted and there is more than one block, a block's intermediate tensors are not
@@ -203,19 +205,19 @@ class Simulator:
         no means for that.)
         """
         run = self.run_config
-        if pixels.shape[0] == 0:
+        if pixels.count == 0:
             return torch.zeros(0, dtype=run.image_kind.dtype, device=pixels.device)
         scene = self.scene(pixels)
         fused = fused_pixels(scene, pixels, progress)
         if fused is not None:
             return fused
         compute = reference_pixels if run.rules.factors_once_a_pixel else physical_pixels
-        blocks = torch.split(pixels, max(1, run.block_steps // scene.plan.steps))
+        blocks = torch.split(pixels.indices, max(1, run.block_steps // scene.plan.steps))
         recompute = len(blocks) > 1 and torch.is_grad_enabled() and not function_transform_active()
         pieces: list[Tensor] = []
         for number, block in enumerate(blocks):
             if progress is not None:
-                progress(number * blocks[0].shape[0], pixels.shape[0])
+                progress(number * blocks[0].shape[0], pixels.count)
             if recompute:
                 pieces.append(checkpoint(compute, scene, block, use_reentrant=False, preserve_rng_state=False))
             else:

@@ -52,12 +52,12 @@ def image_statistics(simulator: Simulator, image: Tensor) -> ImageStatistics:
         image: ``(slow, fast)``.
     """
     pixels = simulator.rendered_pixels()
-    values = image.detach().reshape(-1)[pixels].double()
+    values = image.detach().reshape(-1)[pixels.indices].double()
     n = values.shape[0]
     if n == 0:
         return ImageStatistics(0.0, 0.0, 0, 0, (0.0, 0.0), 0, 0.0, 0.0, 0.0, 0.0)
     brightest = int(values.argmax())
-    slow, fast = divmod(int(pixels[brightest]), image.shape[1])
+    slow, fast = divmod(int(pixels.indices[brightest]), image.shape[1])
     mean = float(values.mean())
     freedom = max(n - 1, 1)
     edge = float(torch.as_tensor(simulator.detector.config.pixel_size_mm).detach()) * 1e-3
