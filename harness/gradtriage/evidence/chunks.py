@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 CHUNKS = "chunks"
@@ -26,7 +27,7 @@ def _order(name: str) -> list[int]:
 
 
 class ChunkProgress:
-    """What a chunk has done, by its event stream; reads only what is new at each look.
+    """What a chunk has done, by its event stream; reads only what is new at each look, whichever thread looks.
 
     Attributes:
         collection: Everything that pytest collected, where this chunk was to tell it.
@@ -44,18 +45,20 @@ class ChunkProgress:
         self.ended: dict[str, None] = {}
         self.budget_spent = False
         self._read: dict[Path, int] = {}
+        self._looking = Lock()
 
     def look(self) -> None:
         """Takes in what was written since the last look."""
-        for path in sorted(self.folder.glob("events*.jsonl")):
-            with path.open("rb") as stream:
-                stream.seek(self._read.get(path, 0))
-                for line in stream:
-                    if not line.endswith(b"\n"):
-                        break
-                    self._read[path] = self._read.get(path, 0) + len(line)
-                    if line.startswith(_PREFIXES):
-                        self._take(line)
+        with self._looking:
+            for path in sorted(self.folder.glob("events*.jsonl")):
+                with path.open("rb") as stream:
+                    stream.seek(self._read.get(path, 0))
+                    for line in stream:
+                        if not line.endswith(b"\n"):
+                            break
+                        self._read[path] = self._read.get(path, 0) + len(line)
+                        if line.startswith(_PREFIXES):
+                            self._take(line)
 
     def _take(self, line: bytes) -> None:
         try:

@@ -170,7 +170,7 @@ def _decode(line: bytes) -> Event | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        event = json.loads(line)
+        event = json.loads(line.decode())  # of bytes, json would guess the encoding line by line
     except (ValueError, RecursionError):
         return None
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):

@@ -74,6 +74,11 @@ def count_sections(page: str) -> int:
     return sum(line.startswith("## ") for line in outside)
 
 
+def prepare() -> None:
+    """Reads the template, which later pages then find read."""
+    _template()
+
+
 @cache
 def _template() -> Template:
     jinja = Jinja(

@@ -45,7 +45,7 @@ class SuiteProgress(Watcher):
     def opened(self, chunk: Chunk, progress: ChunkProgress) -> None:
         """Takes note of a chunk that starts."""
         with self._lock:
-            self._live[chunk.id] = ChunkProgress(progress.folder)  # the scheduler has its own, in another thread
+            self._live[chunk.id] = progress
 
     def closed(self, chunk: Chunk, ending: Ending) -> None:
         """Says how a chunk ended that did not come to its end."""
@@ -53,7 +53,9 @@ class SuiteProgress(Watcher):
             self._say(f"chunk {chunk.id}: {_how(ending)}; what it left goes on")
 
     def _follow(self) -> None:
-        importlib.import_module("gradtriage.run.seal")  # takes long, and is needed when the tests are over
+        # takes long, and is needed when the tests are over
+        importlib.import_module("gradtriage.run.seal")
+        importlib.import_module("gradtriage.report.summary").prepare()
         if self._stream.isatty():
             self._draw_bar()
         else:
@@ -78,9 +80,9 @@ class SuiteProgress(Watcher):
     def _write_lines(self) -> None:
         begin = last = time.monotonic()
         while not self._over.wait(_EVERY):
+            self._look()  # what is read now needs no reading when the tests are over
             if time.monotonic() - last >= _LINE_EVERY:
                 last = time.monotonic()
-                self._look()
                 self._say(_line(len(self._ended), self._collected, last - begin))
 
     def _look(self) -> None:
@@ -88,7 +90,7 @@ class SuiteProgress(Watcher):
             live = list(self._live.values())
         for progress in live:
             progress.look()
-            self._ended |= progress.ended
+            self._ended |= dict(progress.ended)
             self._collected = max(self._collected, len(progress.collection or ()))
 
 
