@@ -100,7 +100,8 @@ def sites_of(driver, folder):
         return parsed[file]
 
     def tracked(value):
-        return type(value) is torch.Tensor and value.requires_grad and value.is_floating_point() and value.numel() > 0
+        plain = type(value) is torch.Tensor and value.layout is torch.strided and not value.is_nested
+        return plain and value.requires_grad and value.is_floating_point() and value.numel() > 0
 
     def note(frame, value):
         line, operands = before[id(frame)]
@@ -247,7 +248,7 @@ def verdict_of(mutant, original, truth, answer):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--packages", required=True)
-    parser.add_argument("--split", choices=["development", "test", "fresh"], default="development")
+    parser.add_argument("--split", choices=["development", "test", "fresh", "unseen"], default="development")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=100, help="faults a family")
     parser.add_argument("--families", nargs="*", default=list(FAMILIES))
