@@ -155,10 +155,9 @@ def image_resampling():
 
 
 def _circuit(pyq):
-    operations = [
+    return [
         pyq.RX(0, "a"), pyq.RY(1, "b"), pyq.CNOT(0, 1), pyq.RZ(1, "c"), pyq.H(0), pyq.RY(0, "a"), pyq.CRX(0, 1, "b")
     ]  # fmt: skip
-    return operations
 
 
 def quantum_expectation():
@@ -285,21 +284,6 @@ def ewald_sums():
         for power in powers:
             total = total + power.double()(charges, cell, positions, pairs, distances).square().sum()
         return total
-
-    return f, _charged(), "torchpme"
-
-
-def particle_meshes():
-    import torchpme
-
-    mesh = torchpme.PMECalculator(torchpme.CoulombPotential(smearing=1.0), mesh_spacing=1.0).double()
-    other = torchpme.P3MCalculator(torchpme.CoulombPotential(smearing=1.0), mesh_spacing=1.0).double()
-
-    def f(charges, positions, cell):
-        pairs, distances = _pairs(positions, cell)
-        return (mesh(charges, cell, positions, pairs, distances) * charges).sum() + other(
-            charges, cell, positions, pairs, distances
-        ).square().sum()
 
     return f, _charged(), "torchpme"
 
@@ -511,9 +495,7 @@ def sparse_solvers():
 def tight_binding_repulsion():
     import dxtb
     from dxtb.components.repulsion import new_repulsion
-    from tad_mctc.batch import pack
 
-    assert pack
     numbers = torch.tensor([6, 8, 1, 1])
     unique = torch.unique(numbers)
     helper = dxtb.IndexHelper.from_numbers(numbers, dxtb.GFN1_XTB)
@@ -741,81 +723,11 @@ def signal_filters():
     return f, {"x": _rand(1, 1, 24, seed=139), "kernel": _rand(1, 1, 4, seed=140)}, "julius"
 
 
-def regression_metrics():
-    import torchmetrics.functional as tm
-
-    def f(x, y):
-        p, q = torch.softmax(x, -1), torch.softmax(y, -1)
-        a, b = x.reshape(-1), y.reshape(-1)
-        return (
-            tm.concordance_corrcoef(a, b)
-            + tm.pearson_corrcoef(a, b)
-            + tm.explained_variance(a, b)
-            + tm.r2_score(a, b)
-            + tm.relative_squared_error(a, b)
-            + tm.log_cosh_error(a, b)
-            + tm.minkowski_distance(a, b, p=3)
-            + tm.kl_divergence(p, q)
-            + tm.tweedie_deviance_score(a.exp(), b.exp(), power=1.5)
-            + tm.mean_squared_log_error(a.exp(), b.exp())
-            + tm.pairwise_cosine_similarity(x, y).square().sum()
-            + tm.pairwise_euclidean_distance(x, y).sum()
-        )
-
-    return f, {"x": _rand(3, 5, seed=141), "y": _rand(3, 5, seed=142)}, "torchmetrics"
-
-
-def signal_metrics():
-    import torchmetrics.functional as tm
-    from torchmetrics.functional.image import spectral_angle_mapper, universal_image_quality_index
-
-    def f(x, y, image):
-        a, b = torch.sigmoid(image), torch.sigmoid(_rand(1, 2, 12, 12, seed=143))
-        return (
-            tm.audio.scale_invariant_signal_distortion_ratio(x, y).sum()
-            + tm.audio.signal_noise_ratio(x, y, zero_mean=True).sum()
-            + tm.audio.signal_distortion_ratio(x, y, filter_length=4).sum()
-            + tm.image.structural_similarity_index_measure(a, b, data_range=1.0, kernel_size=5, sigma=0.8)
-            + tm.image.peak_signal_noise_ratio(a, b, data_range=1.0)
-            + universal_image_quality_index(a, b, kernel_size=(5, 5), sigma=(0.8, 0.8))
-            + spectral_angle_mapper(a, b)
-            + tm.image.error_relative_global_dimensionless_synthesis(a, b)
-        )
-
-    return (
-        f,
-        {"x": _rand(2, 40, seed=144), "y": _rand(2, 40, seed=145), "image": _rand(1, 2, 12, 12, seed=146)},
-        "torchmetrics",
-    )
-
-
-def invertible_blocks():
-    from FrEIA.framework import SequenceINN
-    from FrEIA.modules import AllInOneBlock, GLOWCouplingBlock, NICECouplingBlock
-
-    torch.manual_seed(0)
-
-    def inner(entering, leaving):
-        return torch.nn.Sequential(torch.nn.Linear(entering, 4), torch.nn.Tanh(), torch.nn.Linear(4, leaving))
-
-    flow = SequenceINN(4)
-    flow.append(AllInOneBlock, subnet_constructor=inner)
-    flow.append(GLOWCouplingBlock, subnet_constructor=inner, clamp=1.5)
-    flow.append(NICECouplingBlock, subnet_constructor=inner)
-
-    def loss(m):
-        out, logdet = m(_rand(3, 4, seed=147))
-        return out.square().sum() - logdet.sum()
-
-    f, start = _module_loss(flow, loss, 148)
-    return f, {name: value for name, value in start.items() if "w_perm" not in name}, "FrEIA"
-
-
 def parallel_steppers():
     import torchode as to
 
     def f(a, y0):
-        term = to.ODETerm(lambda t, y: torch.tanh(y @ a) - 0.3 * y)
+        term = to.ODETerm(lambda _, y: torch.tanh(y @ a) - 0.3 * y)
         total = 0.0
         for method in (to.Dopri5(term), to.Tsit5(term), to.Heun(term)):
             solver = to.AutoDiffAdjoint(method, to.FixedStepController())
