@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.replay.replays import BodyFailedError
-from gradtriage.probe.explain.source.formulas import Edit, Formula, Statement, start_of_function
+from gradtriage.probe.explain.source.formulas import Edit, Formula, start_of_function
 from gradtriage.probe.explain.source.sites import Site
 from gradtriage.probe.explain.tape.inside import birth_of_zero
 from gradtriage.probe.explain.tape.rewrites import NumericBackward, OtherBackward, OtherHelper, Rewrite
@@ -16,6 +16,7 @@ from gradtriage.probe.explain.tape.rewrites import NumericBackward, OtherBackwar
 if TYPE_CHECKING:
     from gradtriage.probe.explain.question.question import Comparison, Question
     from gradtriage.probe.explain.replay.listings import Target
+    from gradtriage.probe.explain.source.statements import Statement
     from gradtriage.probe.explain.tape.tape import Key, Operation
 
 # agreement of autograd with differences that stand in its place
@@ -24,6 +25,7 @@ AGREEMENT = 1e-4
 _USUAL = (-1.0, 2.0, 0.5, 3.0, 1 / 3, 1.5, 2 / 3, 4.0, 0.25, 10.0, 0.1, -2.0, -0.5)
 _MOST_STATEMENTS = 24
 _MOST_EDITS = 48
+_MOST_FORMS = 96
 _MOST_HELPERS = 4
 
 
@@ -75,14 +77,22 @@ class Localisation:
         return formula.at(more[-1]), evidence
 
     def _mended(self, computing: Sequence[Statement], elements: set[int]) -> tuple[Site, float | str] | None:
-        """By a number that is written there; by one in a helper; by any number; by a variable, there or in a helper."""
+        """What mends it, the likeliest first.
+
+        A number that is written there; what is returned in another order; a number in a helper; any number; a variable,
+        there or in a helper; another form of a statement, there or in a helper; another condition.
+        """
         number = self._own.by_a_number(computing)
         if number is not None and number[2]:
             return self._own.formula.at(number[0]), number[1]
+        returned = self._own.by_edits(self._own.formula.returns(elements))
+        if returned is not None:
+            return self._own.formula.at(returned[0]), returned[1]
         helpers = [(helper, helper.candidates(elements)) for helper in self._helpers()]
         for helper, candidates in helpers:
             # one that only hands the gradient on is mended by the same number as what it is called with
-            found = helper.by_a_number([one for one in candidates if one.factors or number is None])
+            asked = number is None or (number[0].call == helper.formula.name and not self._shared(helper))
+            found = helper.by_a_number([one for one in candidates if one.factors or asked])
             if found is not None:
                 return helper.formula.at(found[0]), found[1]
         if number is not None:
@@ -92,7 +102,27 @@ class Localisation:
             variable = mending.by_a_variable(statements)
             if variable is not None:
                 return mending.formula.at(variable[0]), variable[1]
+        return self._by_another_form(everywhere)
+
+    def _by_another_form(self, everywhere: Sequence[tuple[_Mending, Sequence[Statement]]]) -> tuple[Site, str] | None:
+        """Statements that call a helper come after the helper: what is handed over can be changed there, too."""
+        (own, computing), *helpers = everywhere
+        inner = {helper.formula.name for helper, _ in helpers if not self._shared(helper)}
+        calling = [statement for statement in computing if statement.calls & inner]
+        first = [statement for statement in computing if statement not in calling]
+        controls = [(mending, mending.formula.controls) for mending, _ in everywhere]
+        for mending, statements in ((own, first), *helpers, (own, calling), *controls):
+            form = mending.by_edits(mending.formula.other_forms(statements)[:_MOST_FORMS])
+            if form is not None:
+                return mending.formula.at(form[0]), str(form[1])
         return None
+
+    def _shared(self, helper: _Mending) -> bool:
+        """Whether the forward calls the helper as well: a fault in it would be one of the forward, too."""
+        tape, _ = self._question.backward()
+        site = helper.formula.site
+        forward = {one.key[0] for call in self._calls for one in tape.inside.get(call.key, ()) if not one.backward}
+        return any(one.file == site.file and start_of_function(one.file, one.line) == site.line for one in forward)
 
     def _helpers(self) -> list[_Mending]:
         """The functions that the backward calls, and their formulas."""
@@ -124,12 +154,17 @@ class Localisation:
         live = [p for p in positions if any(p < len(c.arguments) and c.arguments[p] for c in self._calls)]
         if len(live) == 1:
             return set(live)
-        for position in live:
-            rewrite = NumericBackward(position)
-            slope = slope_under(self._question, self._targets, {call.key: rewrite for call in self._calls})
-            if slope is not None and self._wrong.numeric.agrees(slope, max(self._question.tolerance, AGREEMENT)):
-                return {position}
-        return set(live)
+        wrong = frozenset(live)
+        for position in live:  # whatever is right is left to the function's own backward
+            rest = wrong - {position}
+            if rest and self._right_with(rest):
+                wrong = rest
+        return set(wrong)
+
+    def _right_with(self, positions: frozenset[int]) -> bool:
+        rewrite = NumericBackward(positions)
+        slope = slope_under(self._question, self._targets, {call.key: rewrite for call in self._calls})
+        return slope is not None and self._wrong.numeric.agrees(slope, max(self._question.tolerance, AGREEMENT))
 
 
 class _Mending:
@@ -184,8 +219,12 @@ class _Mending:
         """The last statement that is right with another variable in it, or with one more factor."""
         edits = [edit for statement in reversed(candidates) for edit in self.formula.edits(statement)]
         edits.sort(key=lambda edit: edit.position is None)
+        return self.by_edits(edits[:_MOST_EDITS])
+
+    def by_edits(self, edits: Sequence[Edit]) -> tuple[Statement, float | str] | None:
+        """The statement of the first edit that mends the gradient along two directions."""
         tolerance = max(self._question.tolerance, AGREEMENT)
-        for edit in edits[:_MOST_EDITS]:
+        for edit in edits:
             slope = self._with(edit, self._targets)
             if slope is not None and self._wrong.numeric.agrees(slope, tolerance) and self._holds_elsewhere(edit):
                 return edit.statement, edit.by

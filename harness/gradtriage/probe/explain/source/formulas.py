@@ -5,47 +5,16 @@ from __future__ import annotations
 import ast
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gradtriage.probe.explain.source.forms import forms, replaced
+from gradtriage.probe.explain.source.statements import FunctionNode, Statement, statements_of, values_of
+
 if TYPE_CHECKING:
     from gradtriage.probe.explain.source.sites import Site
-
-_PRODUCT_METHODS = frozenset({"mul", "mul_", "multiply", "div", "div_"})
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One value that a backward computes: the right-hand side of an assignment, or an element of what it returns.
-
-    Attributes:
-        line: Where it begins.
-        number: Position among the values of the formula, in the order of the source.
-        names: Variables that it reads.
-        target: The variable that it is assigned to; empty for a returned one.
-        element: Position in the returned tuple; None for an assignment.
-        plain: It is a variable or a constant alone: nothing is computed.
-        factors: Numbers that it is multiplied by as a whole, as they are written; -1 for a sign.
-        product: It only multiplies variables: the chain rule, in which little can be wrong.
-    """
-
-    line: int
-    number: int
-    names: frozenset[str]
-    target: str
-    element: int | None
-    plain: bool
-    factors: tuple[float, ...]
-    starred: bool = False
-    product: bool = False
-
-    def returned(self, elements: set[int]) -> bool:
-        """Whether it is one of these elements of what is returned, or holds one of them."""
-        assert self.element is not None  # noqa: S101 - asked of returned ones only
-        return self.element in elements or (self.starred and any(element > self.element for element in elements))
 
 
 @dataclass(frozen=True)
@@ -54,12 +23,16 @@ class Edit:
 
     Attributes:
         position: Of the variable, among those that it reads, that another takes the place of; None to multiply.
-        by: The other variable, or the number or variable that the value is multiplied by.
+        by: The other variable, or the number or variable that the value is multiplied by; else the changed part.
+        form: What stands in the place of the value.
+        exchanged: The returned value that it changes places with.
     """
 
     statement: Statement
     position: int | None
     by: float | str
+    form: ast.expr | None = None
+    exchanged: Statement | None = None
 
 
 class Formula:
@@ -67,28 +40,46 @@ class Formula:
 
     Args:
         site: Where it begins: its first decorator, or its `def`.
+
+    Attributes:
+        statements: What is assigned and returned.
+        controls: The conditions and what loops run over.
     """
 
     def __init__(self, site: Site) -> None:
         self.site = site
         self.node = _function_at(site)
-        values = [] if self.node is None else _values(self.node)
-        self.statements = [_statement(number, *value) for number, value in enumerate(values)]
+        statements = [] if self.node is None else statements_of(self.node)
+        self.statements = [statement for statement in statements if not statement.control]
+        self.controls = [statement for statement in statements if statement.control]
 
     def of_elements(self, elements: set[int]) -> list[Statement]:
         """The statements that some of the returned elements are computed by, in order."""
-        wanted: set[str] = set()
-        found: list[Statement] = []
-        for statement in reversed(self.statements):
-            mine = statement.returned(elements) if statement.element is not None else statement.target in wanted
-            if mine:
-                found.append(statement)
-                wanted |= statement.names
-        return found[::-1]
+        found = {one.number: one for one in self.statements if one.element is not None and one.returned(elements)}
+        wholes = {name for one in found.values() if one.whole for name in one.names}
+        wanted = {name for one in found.values() for name in one.names}
+        while True:  # what is computed late in a loop may go into what is computed early
+            more = [
+                one
+                for one in self.statements
+                if one.number not in found
+                and one.element is None
+                and one.target in wanted
+                and (one.index is None or one.target not in wholes or one.index in elements)
+            ]
+            if not more:
+                return [found[number] for number in sorted(found)]
+            found.update((one.number, one) for one in more)
+            wanted |= {name for one in more for name in one.names}
 
     def at(self, statement: Statement) -> Site:
         """The line of a statement."""
         return replace(self.site, line=statement.line)
+
+    @property
+    def name(self) -> str:
+        """The function's name; empty where there is no source."""
+        return "" if self.node is None else self.node.name
 
     @property
     def gradients(self) -> frozenset[str]:
@@ -105,7 +96,7 @@ class Formula:
         if self.node is None:
             return []
         at_hand = sorted(_bound_before(self.node, statement.line) | self.gradients)
-        value = _values(self.node)[statement.number][0]
+        value = values_of(self.node)[statement.number].node
         read = [node.id for node in ast.walk(value) if isinstance(node, ast.Name)]
         others = [
             Edit(statement, position, name)
@@ -116,19 +107,53 @@ class Formula:
         ]
         return others + [Edit(statement, None, name) for name in at_hand if name != statement.target]
 
+    def returns(self, elements: set[int]) -> list[Edit]:
+        """Other variables returned in the place of some elements, and elements that change places."""
+        if self.node is None:
+            return []
+        returned = [one for one in self.statements if one.element is not None and not one.whole]
+        wrong = [one for one in returned if one.element in elements]
+        pairs = [
+            Edit(one, None, f"element {other.element}", exchanged=other)
+            for one in wrong
+            for other in returned
+            if other.group == one.group and (other.number > one.number or other not in wrong)
+        ]
+        names = _bound_before(self.node, self.node.end_lineno or 0) - self.gradients
+        others = [Edit(one, 0, name) for one in wrong if one.plain and one.names for name in sorted(names - one.names)]
+        return pairs + others
+
+    def other_forms(self, statements: Sequence[Statement]) -> list[Edit]:
+        """Each statement one step of writing away; those that compute most of it first, the nearest to the end."""
+        if self.node is None:
+            return []
+        values = values_of(self.node)
+        return [
+            Edit(statement, None, text, form)
+            for statement in reversed(statements)
+            for text, form in forms(values[statement.number].node)
+        ]
+
     def edited(self, edit: Edit, function: Callable[..., Any]) -> Callable[..., Any] | None:
         """The backward with one statement changed; None where it cannot be compiled."""
         if self.node is None:
             return None
         node = copy.deepcopy(self.node)
         node.decorator_list = []
-        value = _values(node)[edit.statement.number][0]
-        if edit.position is not None:
+        values = values_of(node)
+        value = values[edit.statement.number].node
+        if edit.exchanged is not None:
+            other = values[edit.exchanged.number].node
+            replaced(node, value, copy.deepcopy(other))
+            replaced(node, other, value)
+        elif edit.form is not None:
+            replaced(node, value, copy.deepcopy(edit.form))
+        elif edit.position is not None:
             names = [name for name in ast.walk(value) if isinstance(name, ast.Name)]
             names[edit.position].id = str(edit.by)
         else:
             by: ast.expr = ast.Name(edit.by, ast.Load()) if isinstance(edit.by, str) else ast.Constant(edit.by)
-            _replace(node, value, ast.BinOp(by, ast.Mult(), value))
+            replaced(node, value, ast.BinOp(by, ast.Mult(), value))
         plain = getattr(function, "__func__", function)
         written = getattr(plain, "__code__", None)
         if written is None or written.co_freevars:
@@ -188,63 +213,3 @@ class _InPlaceAssigned(ast.NodeTransformer):
             target = ast.Name(call.func.value.id, ast.Store())
             return ast.fix_missing_locations(ast.copy_location(ast.Assign([target], call), node))
         return node
-
-
-def _values(function: FunctionNode) -> list[tuple[ast.expr, str, int | None]]:
-    """Each computed value with the variable it goes to, or its position in what is returned, in the source's order."""
-    found: list[tuple[ast.expr, str, int | None]] = []
-    for node in ast.walk(function):
-        if isinstance(node, ast.Return) and node.value is not None:
-            elements = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-            found += [(element, "", position) for position, element in enumerate(elements)]
-        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            names = [name.id for name in ast.walk(targets[0]) if isinstance(name, ast.Name)]
-            if names:
-                found.append((node.value, names[0], None))
-    return sorted(found, key=lambda entry: (entry[0].lineno, entry[0].col_offset))
-
-
-def _statement(number: int, value: ast.expr, target: str, element: int | None) -> Statement:
-    names = frozenset(node.id for node in ast.walk(value) if isinstance(node, ast.Name))
-    starred = isinstance(value, ast.Starred)
-    inner = value.value if isinstance(value, ast.Starred) else value
-    plain = isinstance(inner, (ast.Name, ast.Constant)) or (isinstance(inner, (ast.Tuple, ast.List)) and not inner.elts)
-    factors = tuple(_factors(value))
-    return Statement(value.lineno, number, names, target, element, plain, factors, starred, _product(inner))
-
-
-def _product(value: ast.expr) -> bool:
-    """Whether variables are multiplied with each other, and nothing else is done."""
-    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult):
-        return _product(value.left) and _product(value.right)
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "mul":
-        return _product(value.func.value) and all(map(_product, value.args))
-    return isinstance(value, ast.Name)
-
-
-def _factors(value: ast.expr) -> list[float]:
-    """Signs and numbers that the whole value is multiplied or divided by."""
-    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
-        return [-1.0, *_factors(value.operand)]
-    if isinstance(value, ast.BinOp) and isinstance(value.op, (ast.Mult, ast.Div)):
-        return [*_factors(value.left), *_factors(value.right)]
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in _PRODUCT_METHODS:
-        return [factor for part in (value.func.value, *value.args) for factor in _factors(part)]
-    number = isinstance(value, ast.Constant) and isinstance(value.value, (int, float)) and value.value is not True
-    return [float(value.value)] if number and value.value else []  # type: ignore[attr-defined]
-
-
-def _replace(root: ast.AST, old: ast.expr, new: ast.expr) -> None:
-    for node in ast.walk(root):
-        if node is new:
-            continue
-        for name, value in ast.iter_fields(node):
-            if value is old:
-                setattr(node, name, new)
-                return
-            if isinstance(value, list):
-                for index, item in enumerate(value):
-                    if item is old:
-                        value[index] = new
-                        return

@@ -197,17 +197,17 @@ class NumericBackward:
     """The operation with a backward made of differences of its forward.
 
     Attributes:
-        only: The one operand whose gradient is replaced, by its position; None for all.
+        only: The operands whose gradients are replaced, by their positions; None for all.
     """
 
-    only: int | None = None
+    only: frozenset[int] | None = None
 
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """Runs the forward as it is, and differentiates it entry by entry when the gradient comes."""
         places = [
             index for index, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad and a.is_floating_point()
         ]
-        numeric = [self.only is None or place == self.only for place in places]
+        numeric = [self.only is None or place in self.only for place in places]
 
         def forward(*operands: Tensor) -> list[Tensor]:
             filled = list(args)
