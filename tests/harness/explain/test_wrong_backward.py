@@ -105,6 +105,50 @@ def a_sign_that_is_missing(a):
     return MissingSign.apply(a).sum()
 
 
+class WritesIntoWhatItGets(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, grad):
+        grad.mul_(2)  # <-- a backward that writes into what it is given
+        return grad
+
+
+@bodies.add("wrong-backward", "custom-backward", a=a, b=b)
+def a_backward_that_writes_into_what_it_is_given(a, b):
+    z = WritesIntoWhatItGets.apply(a) + b
+    return (z * z).sum()
+
+
+def _scaled_in_place(gradient, slope):
+    gradient *= slope  # <-- a helper that writes into the gradient
+    return gradient
+
+
+class WritesByAHelper(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.sin()
+
+    @staticmethod
+    def backward(ctx, grad):
+        return _scaled_in_place(grad.view(-1), ctx.saved_tensors[0].cos())
+
+
+@bodies.add("wrong-backward", "custom-backward", a=a, b=b)
+def a_helper_that_writes_into_the_gradient(a, b):
+    z = b * 3 + WritesByAHelper.apply(a)
+    return (z * z).sum()
+
+
+@bodies.add("healthy", a=a)
+def a_gradient_written_into_that_nobody_else_reads(a):
+    return (WritesByAHelper.apply(a) ** 2).sum()
+
+
 @bodies.add("wrong-backward", "hook", a=a)
 def a_hook_that_scales(a):
     y = a * 2

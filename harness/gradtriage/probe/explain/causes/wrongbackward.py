@@ -10,7 +10,8 @@ from gradtriage.probe.explain.causes.repairs import Constant, NoWrite
 from gradtriage.probe.explain.leaves.operations import HOOKS, MODULE_HOOKS
 from gradtriage.probe.explain.question.question import Cause, Comparison, Question
 from gradtriage.probe.explain.replay.replays import BodyFailedError
-from gradtriage.probe.explain.tape.rewrites import NoHook, NumericBackward, Rewrite
+from gradtriage.probe.explain.tape.inside import write_into_gradient
+from gradtriage.probe.explain.tape.rewrites import NoHook, NumericBackward, OwnGradients, Rewrite
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.replay.listings import Target
@@ -59,9 +60,11 @@ def backward_causes(question: Question, targets: Sequence[Target], wrong: Compar
     Each is replaced alone: a custom function's backward by differences of its forward, a hook by none. Agreement
     restored is the proof.
     """
+    written = _written_gradient(question, targets, wrong)
+    if written is not None:
+        return [written]
     bits = question.bits(targets)
-    suspects = _suspects(question, bits)
-    for operations in suspects:
+    for operations in _suspects(question, bits):
         name = operations[0].key[1]
         rewrite: Rewrite = NoHook() if name in HOOKS else NumericBackward()
         slope = slope_under(question, targets, {operation.key: rewrite for operation in operations})
@@ -75,6 +78,27 @@ def backward_causes(question: Question, targets: Sequence[Target], wrong: Compar
         located, more = Localisation(question, targets, wrong, operations, site).line()
         return [Cause(kind, located, name, question.names(bits), "proven", {**evidence, **more})]
     return []
+
+
+def _written_gradient(question: Question, targets: Sequence[Target], wrong: Comparison) -> Cause | None:
+    """A backward that writes into the gradient that it is handed, which others read: with copies all are right.
+
+    It need not lie on the way from the targets: the others may.
+    """
+    tape, _ = question.backward()
+    bits = question.bits(targets)
+    writing: dict[tuple[Site, str], list[Operation]] = {}
+    for operation in tape.operations:
+        write = write_into_gradient(tape.inside.get(operation.key, ())) if operation.custom else None
+        if write is not None:
+            writing.setdefault((write.key[0], operation.key[1]), []).append(operation)
+    for (site, name), operations in writing.items():
+        slope = slope_under(question, targets, {operation.key: OwnGradients() for operation in operations})
+        if slope is not None and wrong.numeric.agrees(slope, max(question.tolerance, AGREEMENT)):
+            evidence: dict[str, object] = {"autograd": wrong.autograd, "numeric": wrong.numeric.value}
+            evidence |= {"autograd_restored": slope, "writes": "into the gradient that comes in"}
+            return Cause("custom-backward", site, name, question.names(bits), "proven", evidence)
+    return None
 
 
 def _suspects(question: Question, bits: int) -> list[list[Operation]]:

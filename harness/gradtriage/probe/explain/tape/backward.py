@@ -76,7 +76,7 @@ def _formulas_are_seen(recorder: TapeRecorder) -> Iterator[None]:
         made_by = node.metadata.get(OPERATION)
         if made_by is None:
             return original(node, *gradients)
-        with recorder.within(recorder.tape.operations[made_by].key, backward=True), _InsideMode(recorder):
+        with recorder.within(recorder.tape.operations[made_by].key, received=gradients), _InsideMode(recorder):
             return original(node, *gradients)
 
     function.apply = apply

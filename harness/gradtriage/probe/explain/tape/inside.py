@@ -27,6 +27,7 @@ class Inner:
         zeros: The output is zero everywhere.
         finite: The output is finite.
         zero_number: It multiplies by the number 0.
+        into_gradient: It writes into the memory of a gradient that came in.
     """
 
     key: Key
@@ -37,6 +38,7 @@ class Inner:
     zeros: bool
     finite: bool
     zero_number: bool
+    into_gradient: bool = False
 
 
 def all_zero(tensor: Tensor) -> bool:
@@ -54,6 +56,11 @@ def birth_of_nonfinite(inner: Sequence[Inner], *, backward: bool) -> Inner | Non
     """The first operation that makes a value that is not finite of finite ones."""
     found = (one for one in inner if one.backward is backward and not one.finite)
     return next((one for one in found if one.finite_in), None)
+
+
+def write_into_gradient(inner: Sequence[Inner]) -> Inner | None:
+    """The first operation of a backward that writes into what came in."""
+    return next((one for one in inner if one.into_gradient), None)
 
 
 def birth_of_zero(inner: Sequence[Inner]) -> Inner | None:

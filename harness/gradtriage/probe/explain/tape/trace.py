@@ -10,6 +10,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -39,12 +40,27 @@ if TYPE_CHECKING:
     from gradtriage.probe.explain.tape.rewrites import Rewrite
 
 
+@dataclass(frozen=True)
+class _Function:
+    """The custom function that we are in.
+
+    Attributes:
+        key: Of the operation that it is.
+        backward: It is its backward.
+        received: The memory of the gradients that came in.
+    """
+
+    key: Key
+    backward: bool = False
+    received: frozenset[int] = frozenset()
+
+
 class _Thread(threading.local):
     """What belongs to one thread: whether we are at work, in which custom function, where gradients went off."""
 
     def __init__(self) -> None:
         self.inside = 0
-        self.function: tuple[Key, bool] | None = None
+        self.function: _Function | None = None
         self.gradless: Site | None = None
         self.suspended: list[Site | None] = []
 
@@ -138,9 +154,16 @@ class TapeRecorder:
         return result
 
     @contextmanager
-    def within(self, key: Key, *, backward: bool = False) -> Iterator[None]:
-        """A custom function is one operation: what its forward or backward calls is recorded beside the tape."""
-        before, self._thread.function = self._thread.function, self._thread.function or (key, backward)
+    def within(self, key: Key, *, received: Sequence[Tensor | None] | None = None) -> Iterator[None]:
+        """A custom function is one operation: what its forward or backward calls is recorded beside the tape.
+
+        Args:
+            key: Of the operation.
+            received: The gradients that come in; None for a forward.
+        """
+        memory = frozenset(storage_of(one) for one in received or () if isinstance(one, Tensor))
+        function = _Function(key, received is not None, memory - {0})
+        before, self._thread.function = self._thread.function, self._thread.function or function
         try:
             yield
         finally:
@@ -157,16 +180,19 @@ class TapeRecorder:
                 inputs = list(map(physical, tensors_in((args, kwargs))))
                 outputs = list(map(physical, tensors_in(result)))
                 zero_number = key[1] in PRODUCTS and any(not isinstance(a, Tensor) and a == 0 for a in args)
-                inner = self.tape.inside.setdefault(function[0], [])
+                inner = self.tape.inside.setdefault(function.key, [])
                 one = Inner(
                     key,
-                    function[1],
+                    function.backward,
                     tuple(self._place_inside(tensor) for tensor in inputs),
                     tuple(map(all_zero, inputs)),
                     all_finite(inputs),
                     bool(outputs) and all(map(all_zero, outputs)),
                     all_finite(outputs),
                     zero_number,
+                    any(
+                        storage_of(physical(one)) in function.received for one in written_tensors(key[1], args, kwargs)
+                    ),
                 )
                 for output in outputs:
                     self._made_inside[id(output)] = weakref.ref(output), len(inner)
