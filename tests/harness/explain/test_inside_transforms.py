@@ -163,6 +163,89 @@ def a_functional_call_with_a_detached_parameter(w):
     return functional_call(net, weights, (_rows,)).square().sum()
 
 
+class Doubled(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x):
+        return x.sin()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(inputs[0])
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        slope = x.cos()
+        return 2 * grad * slope  # <-- a wrong formula inside vmap
+
+
+@bodies.add("wrong-backward", "custom-backward", w=three)
+def a_wrong_formula_inside_vmap(w):
+    return vmap(lambda x: Doubled.apply(x) * x)(w).sum()
+
+
+class OwnRule(torch.autograd.Function):
+    @staticmethod
+    def forward(x, y):
+        return x.sin() * y
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, y = ctx.saved_tensors
+        for_x = grad * x.cos() * y
+        for_y = -grad * x.sin()  # <-- a wrong formula with a rule of its own for vmap
+        return for_x, for_y
+
+    @staticmethod
+    def vmap(info, in_dims, x, y):
+        return OwnRule.apply(x, y), 0
+
+
+@bodies.add("wrong-backward", "custom-backward", w=three, v=leaf(0.5, 0.7, 0.8))
+def a_wrong_formula_with_a_rule_of_its_own_for_vmap(w, v):
+    return vmap(lambda x, y: OwnRule.apply(x, y) ** 2)(w, v).sum()
+
+
+class Cube(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x):
+        return x**3
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(inputs[0])
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return x**2 * grad  # <-- a wrong formula whose gradient is the loss
+
+
+@bodies.add("wrong-backward", "custom-backward", w=three)
+def a_wrong_formula_whose_gradient_is_the_loss(w):
+    return vmap(grad(lambda x: Cube.apply(x).sin()))(w).sum()
+
+
+class RightCube(Cube):
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return 3 * x**2 * grad
+
+
+@bodies.add("healthy", w=three)
+def a_right_formula_whose_gradient_is_the_loss(w):
+    return vmap(grad(lambda x: RightCube.apply(x).sin()))(w).sum()
+
+
 @pytest.mark.parametrize("body", bodies.values(), ids=bodies)
 def test_the_line_is_named_and_proven_for(body):
     check(body)

@@ -286,6 +286,127 @@ def a_term_in_the_helper_of_a_helper(a):
     return (TwoDeep.apply(a) ** 2).sum()
 
 
+class KeepsTheResult(torch.autograd.Function):
+    @staticmethod
+    def forward(x, y):
+        return x.sin() * y
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, _ = inputs
+        ctx.save_for_backward(x, output)  # <-- a result kept in the place of an operand
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, y = ctx.saved_tensors
+        return grad * x.cos() * y, grad * x.sin()
+
+
+@bodies.add("wrong-backward", "custom-backward", a=a, b=b)
+def a_result_kept_in_the_place_of_an_operand(a, b):
+    return KeepsTheResult.apply(a, b).exp().sum()
+
+
+class KeepsInAnotherOrder(torch.autograd.Function):
+    @staticmethod
+    def forward(x, y):
+        return x.sin() * y
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, y = inputs
+        ctx.save_for_backward(y, x)  # <-- operands kept in another order
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, y = ctx.saved_tensors
+        return grad * x.cos() * y, grad * x.sin()
+
+
+@bodies.add("wrong-backward", "custom-backward", a=a, b=b)
+def operands_kept_in_another_order(a, b):
+    return KeepsInAnotherOrder.apply(a, b).exp().sum()
+
+
+class KeepsTheOperand(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        y = x.exp()
+        ctx.save_for_backward(x)  # <-- a forward that keeps the operand
+        return y
+
+    @staticmethod
+    def backward(ctx, grad):
+        (y,) = ctx.saved_tensors
+        return grad * y
+
+
+@bodies.add("wrong-backward", "custom-backward", a=a)
+def a_forward_that_keeps_the_operand(a):
+    return KeepsTheOperand.apply(a).sin().sum()
+
+
+class KeepsANumber(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, power):
+        ctx.power = power + 1  # <-- a number that is kept
+        ctx.save_for_backward(x)
+        return x**power
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return grad * ctx.power * x ** (ctx.power - 1), None
+
+
+@bodies.add("wrong-backward", "custom-backward", a=a)
+def a_number_that_is_kept(a):
+    return KeepsANumber.apply(a, 3).sin().sum()
+
+
+@torch.library.custom_op("gradtriage_tests::sine", mutates_args=())
+def sine(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return x.sin() * y
+
+
+@torch.library.custom_op("gradtriage_tests::exponential", mutates_args=())
+def exponential(x: torch.Tensor) -> torch.Tensor:
+    return x.exp()
+
+
+def _keep_operands(ctx, inputs, output):
+    ctx.save_for_backward(*inputs)
+
+
+def _sine_backward(ctx, grad):
+    x, y = ctx.saved_tensors
+    for_x = grad * x.cos() * y
+    return for_x, -grad * x.sin()  # <-- a formula of a registered operator
+
+
+def _keep_operand(ctx, inputs, output):
+    ctx.save_for_backward(inputs[0])  # <-- what a registered operator keeps
+
+
+def _exponential_backward(ctx, grad):
+    (y,) = ctx.saved_tensors
+    return grad * y
+
+
+sine.register_autograd(_sine_backward, setup_context=_keep_operands)
+exponential.register_autograd(_exponential_backward, setup_context=_keep_operand)
+
+
+@bodies.add("wrong-backward", "custom-backward", a=a, b=b)
+def a_formula_of_a_registered_operator(a, b):
+    return sine(a, b).exp().sum()
+
+
+@bodies.add("wrong-backward", "custom-backward", a=a)
+def what_a_registered_operator_keeps(a):
+    return exponential(a * 2).sin().sum()
+
+
 @pytest.mark.parametrize("body", bodies.values(), ids=bodies)
 def test_the_statement_is_named_for(body):
     check(body)

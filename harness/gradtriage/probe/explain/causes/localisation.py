@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradtriage.probe.explain.replay.replays import BodyFailedError
 from gradtriage.probe.explain.source.formulas import Edit, Formula, start_of_function
 from gradtriage.probe.explain.source.sites import Site
 from gradtriage.probe.explain.tape.inside import birth_of_zero
-from gradtriage.probe.explain.tape.rewrites import NumericBackward, OtherBackward, OtherHelper, Rewrite
+from gradtriage.probe.explain.tape.rewrites import NumericBackward, OtherBackward, OtherHelper, OtherKeeper, Rewrite
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.question.question import Comparison, Question
@@ -52,7 +52,11 @@ class Localisation:
         self, question: Question, targets: Sequence[Target], wrong: Comparison, calls: Sequence[Operation], site: Site
     ) -> None:
         self._question, self._targets, self._wrong, self._calls = question, targets, wrong, calls
-        self._own = _Mending(question, targets, wrong, calls, Formula(site))
+        self._own = _Mending(question, targets, wrong, calls, Formula(site), OtherBackward)
+        keeping = calls[0].keeper_site
+        self._keeper = (
+            None if keeping is None else _Mending(question, targets, wrong, calls, Formula(keeping), OtherKeeper)
+        )
 
     def line(self) -> tuple[Site, dict[str, object]]:
         """The likeliest line of the formula, with what tells it from the others."""
@@ -102,7 +106,23 @@ class Localisation:
             variable = mending.by_a_variable(statements)
             if variable is not None:
                 return mending.formula.at(variable[0]), variable[1]
-        return self._by_another_form(everywhere)
+        kept = self._by_what_is_kept()
+        named = kept is not None and not self._keeps_by_name()
+        return kept if named else self._by_another_form(everywhere) or kept
+
+    def _by_what_is_kept(self) -> tuple[Site, float | str] | None:
+        """Where the forward keeps another value for the backward than the formula takes it for."""
+        if self._keeper is None:
+            return None
+        found = self._keeper.by_edits(self._keeper.formula.keepings()[:_MOST_FORMS])
+        return None if found is None else (self._keeper.formula.at(found[0]), found[1])
+
+    def _keeps_by_name(self) -> bool:
+        """Whether what is kept has the names that the backward gives it: then the formula is the likelier place."""
+        if self._keeper is None:
+            return True
+        kept = [statement for statement in self._keeper.formula.kept() if not statement.attribute]
+        return [[name] for name in self._own.formula.unpacked()] == [sorted(one.names) for one in kept]
 
     def _by_another_form(self, everywhere: Sequence[tuple[_Mending, Sequence[Statement]]]) -> tuple[Site, str] | None:
         """Statements that call a helper come after the helper: what is handed over can be changed there, too."""
@@ -134,9 +154,10 @@ class Localisation:
                 own = self._own.formula.site
                 if start is not None and (site.file, start) != (own.file, own.line):
                     formula = Formula(Site(site.file, start, site.function))
+                    other = functools.partial(OtherHelper, site.file, start)
                     found.setdefault(
                         (site.file, start),
-                        _Mending(self._question, self._targets, self._wrong, self._calls, formula, helper=True),
+                        _Mending(self._question, self._targets, self._wrong, self._calls, formula, other),
                     )
         return list(found.values())[:_MOST_HELPERS]
 
@@ -168,7 +189,11 @@ class Localisation:
 
 
 class _Mending:
-    """Small changes of one formula, tried in replays."""
+    """Small changes of one formula, tried in replays.
+
+    Args:
+        other: Makes a counterfactual of a change of the formula.
+    """
 
     def __init__(
         self,
@@ -177,11 +202,10 @@ class _Mending:
         wrong: Comparison,
         calls: Sequence[Operation],
         formula: Formula,
-        *,
-        helper: bool = False,
+        other: Callable[[Callable[[Callable[..., Any]], Callable[..., Any] | None]], Rewrite],
     ) -> None:
         self._question, self._targets, self._wrong, self._calls = question, targets, wrong, calls
-        self.formula, self._helper = formula, helper
+        self.formula, self._rewrite = formula, other
         self._other: tuple[list[Target], float] | None = None
 
     def candidates(self, elements: set[int]) -> list[Statement]:
@@ -238,8 +262,7 @@ class _Mending:
 
     def _with(self, edit: Edit, targets: Sequence[Target]) -> float | None:
         change = functools.partial(self.formula.edited, edit)
-        site = self.formula.site
-        other: Rewrite = OtherHelper(site.file, site.line, change) if self._helper else OtherBackward(change)
+        other = self._rewrite(change)
         return slope_under(self._question, targets, {call.key: other for call in self._calls})
 
     def _second_direction(self) -> tuple[list[Target], float]:

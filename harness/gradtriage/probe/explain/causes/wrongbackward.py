@@ -11,7 +11,7 @@ from gradtriage.probe.explain.leaves.operations import HOOKS, MODULE_HOOKS
 from gradtriage.probe.explain.question.question import Cause, Comparison, Question
 from gradtriage.probe.explain.replay.replays import BodyFailedError
 from gradtriage.probe.explain.tape.inside import write_into_gradient
-from gradtriage.probe.explain.tape.rewrites import NoHook, NumericBackward, OwnGradients, Rewrite
+from gradtriage.probe.explain.tape.rewrites import LeftToAutograd, NoHook, NumericBackward, OwnGradients, Rewrite
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.replay.listings import Target
@@ -69,6 +69,8 @@ def backward_causes(question: Question, targets: Sequence[Target], wrong: Compar
         rewrite: Rewrite = NoHook() if name in HOOKS else NumericBackward()
         slope = slope_under(question, targets, {operation.key: rewrite for operation in operations})
         if slope is None or not wrong.numeric.agrees(slope, max(question.tolerance, AGREEMENT)):
+            slope = _slope_of_another_loss(question, targets, operations)
+        if slope is None:
             continue
         kind = "hook" if name in HOOKS else "custom-backward"
         evidence = {"autograd": wrong.autograd, "numeric": wrong.numeric.value, "autograd_restored": slope}
@@ -78,6 +80,23 @@ def backward_causes(question: Question, targets: Sequence[Target], wrong: Compar
         located, more = Localisation(question, targets, wrong, operations, site).line()
         return [Cause(kind, located, name, question.names(bits), "proven", {**evidence, **more})]
     return []
+
+
+def _slope_of_another_loss(
+    question: Question, targets: Sequence[Target], operations: Sequence[Operation]
+) -> float | None:
+    """Autograd's derivative with a custom function left to autograd, where that changes the loss and is right.
+
+    A loss that is made of gradients, as of forces, is another one with another backward. Only a function whose forward
+    needs no context can be left to autograd.
+    """
+    if not operations[0].contextless:
+        return None
+    try:
+        comparison = question.compare(targets, {operation.key: LeftToAutograd() for operation in operations})
+    except BodyFailedError:
+        return None
+    return comparison.autograd if comparison.agree and comparison.conclusive and comparison.numeric.moved else None
 
 
 def _written_gradient(question: Question, targets: Sequence[Target], wrong: Comparison) -> Cause | None:

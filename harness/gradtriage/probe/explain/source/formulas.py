@@ -84,12 +84,17 @@ class Formula:
     @property
     def gradients(self) -> frozenset[str]:
         """The parameters that hand over the incoming gradients."""
+        variable = None if self.node is None else self.node.args.vararg
+        return frozenset([*self._parameters[1:], *([] if variable is None else [variable.arg])])
+
+    @property
+    def _parameters(self) -> list[str]:
+        """Its parameters by name, the context first."""
         if self.node is None:
-            return frozenset()
+            return []
         arguments = self.node.args
         names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
-        names = names[2:] if names and names[0] == "cls" else names[1:]
-        return frozenset([*names, *([arguments.vararg.arg] if arguments.vararg else [])])
+        return names[1:] if names and names[0] == "cls" else names
 
     def edits(self, statement: Statement) -> list[Edit]:
         """Small changes of a statement that use what is at hand: another variable, or one more factor."""
@@ -133,6 +138,34 @@ class Formula:
             for statement in reversed(statements)
             for text, form in forms(values[statement.number].node)
         ]
+
+    def unpacked(self) -> list[str]:
+        """The variables that what was kept is unpacked into, in order."""
+        nodes = [] if self.node is None else [one for one in ast.walk(self.node) if isinstance(one, ast.Assign)]
+        found = [n.targets[0] for n in nodes if isinstance(n.value, ast.Attribute) and n.value.attr == "saved_tensors"]
+        return [name.id for target in found for name in ast.walk(target) if isinstance(name, ast.Name)]
+
+    def kept(self) -> list[Statement]:
+        """What a forward or `setup_context` keeps for the backward."""
+        contexts = self._parameters[:1]
+        return [statement for statement in self.statements if statement.target in contexts]
+
+    def keepings(self) -> list[Edit]:
+        """Other values kept: another variable in the place of each, two that change places, each one step away."""
+        if self.node is None:
+            return []
+        kept = self.kept()
+        at_hand = sorted(_bound_before(self.node, self.node.end_lineno or 0) | self.gradients)
+        pairs = [
+            Edit(one, None, "another order", exchanged=two) for one in kept for two in kept if two.number > one.number
+        ]
+        others = [
+            Edit(one, None, name, ast.Name(name, ast.Load()))
+            for one in kept
+            for name in at_hand
+            if name not in one.names or not one.plain
+        ]
+        return pairs + others + self.other_forms(kept)
 
     def edited(self, edit: Edit, function: Callable[..., Any]) -> Callable[..., Any] | None:
         """The backward with one statement changed; None where it cannot be compiled."""

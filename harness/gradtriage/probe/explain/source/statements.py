@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 _PRODUCT_METHODS = frozenset({"mul", "mul_", "multiply", "div", "div_"})
 _GATHERING = frozenset({"append", "insert", "extend"})
+KEEPING = "save_for_backward"
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -25,6 +26,7 @@ class Statement:
         whole: It may stand for the elements after it as well: a sequence, unpacked or returned as it is.
         product: It only multiplies variables: the chain rule, in which little can be wrong.
         index: The element of the target that it is assigned to, where that is a number.
+        attribute: It is assigned to an attribute of the target.
         call: The name of the function whose result it is as it is; empty where more is done.
         calls: The names of all functions that it calls.
         control: It is no value, but a condition or what a loop runs over.
@@ -41,6 +43,7 @@ class Statement:
     whole: bool = False
     product: bool = False
     index: int | None = None
+    attribute: bool = False
     call: str = ""
     calls: frozenset[str] = frozenset()
     control: bool = False
@@ -60,6 +63,7 @@ class Value:
     target: str = ""
     element: int | None = None
     index: int | None = None
+    attribute: bool = False
     whole: bool = False
     group: int = 0
     control: bool = False
@@ -103,18 +107,21 @@ def _assigned(target: ast.expr, value: ast.expr) -> list[Value]:
         pairs = zip(target.elts, value.elts, strict=True)
         return [one for variable, element in pairs for one in _assigned(variable, element)]
     names = [name.id for name in ast.walk(target) if isinstance(name, ast.Name)]
-    return [Value(value, names[0], index=_index(target))] if names else []
+    kept = isinstance(target, ast.Attribute)
+    return [Value(value, names[0], index=_index(target), attribute=kept)] if names else []
 
 
 def _gathered(call: ast.expr) -> list[Value]:
-    """`gradients.append(value)`: the value goes to the list."""
+    """`gradients.append(value)`, `ctx.save_for_backward(value, other)`: the values go to the list, or the context."""
     if (
         isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)
         and isinstance(call.func.value, ast.Name)
-        and call.func.attr in _GATHERING
+        and call.func.attr in _GATHERING | {KEEPING}
         and call.args
     ):
+        if call.func.attr == KEEPING:
+            return [Value(argument, call.func.value.id) for argument in call.args]
         return [Value(call.args[-1], call.func.value.id)]
     return []
 
@@ -140,6 +147,7 @@ def _statement(number: int, value: Value) -> Statement:
         value.whole,
         _product(inner),
         value.index,
+        value.attribute,
         _called(inner),
         frozenset(map(_called, ast.walk(node))) - {""},
         value.control,

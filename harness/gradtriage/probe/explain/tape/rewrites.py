@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from gradtriage.probe.explain.leaves.operations import tensors_in, written_tensor, written_tensors
-from gradtriage.probe.explain.leaves.transforms import Wrapped, outside, physical
+from gradtriage.probe.explain.leaves.transforms import Wrapped, in_transform, outside, physical
+from gradtriage.probe.explain.tape.customs import keeper, own_backward, set_backward, set_keeper
 from gradtriage.probe.sinks import nobody_told
 
 Run = Callable[[], Any]
@@ -203,7 +204,12 @@ class NumericBackward:
     only: frozenset[int] | None = None
 
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
-        """Runs the forward as it is, and differentiates it entry by entry when the gradient comes."""
+        """Runs the forward as it is, and differentiates it entry by entry when the gradient comes.
+
+        Inside a transform it is left to autograd, operation by operation.
+        """
+        if isinstance(func, type) and in_transform():
+            return _left_to_autograd(func, args, self.only)
         places = [
             index for index, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad and a.is_floating_point()
         ]
@@ -220,6 +226,27 @@ class NumericBackward:
             forward, numeric, *[args[place] for place in places]
         )
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+
+@dataclass(frozen=True)
+class LeftToAutograd:
+    """A custom function without its backward, whatever is differentiated again: its forward has to be torch's."""
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """The result of its forward, with a graph."""
+        return _left_to_autograd(func, args, None)
+
+
+def _left_to_autograd(func: Any, args: Sequence[Any], only: frozenset[int] | None) -> Any:
+    """A custom function without its backward for chosen operands: the operations of its forward have their own."""
+    if only is None:
+        return func.forward(*args)
+    chosen = [a.detach() if isinstance(a, Tensor) and index in only else a for index, a in enumerate(args)]
+    others = [a.detach() if isinstance(a, Tensor) and index not in only else a for index, a in enumerate(args)]
+    own, plain = func.apply(*chosen), func.forward(*others)
+    if isinstance(own, Tensor):
+        return own + (plain - plain.detach())
+    return type(own)(one + (other - other.detach()) for one, other in zip(own, plain, strict=True))
 
 
 class _Numeric(torch.autograd.Function):
@@ -278,10 +305,31 @@ class OtherBackward:
 
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """Changes the function's class for the rest of the replay: its process ends after it."""
-        changed = self.change(func.backward)
+        own = own_backward(func)
+        changed = None if own is None else self.change(own)
         if changed is None:
             raise ValueError("the source of the backward cannot be changed")
-        func.backward = staticmethod(changed)
+        set_backward(func, changed)
+        return run()
+
+
+@dataclass(frozen=True)
+class OtherKeeper:
+    """A custom function that keeps other values for its backward.
+
+    Attributes:
+        change: Makes the function that keeps them of its own; None where it cannot.
+    """
+
+    change: Callable[[Callable[..., Any]], Callable[..., Any] | None]
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """Changes the function's class for the rest of the replay."""
+        own = keeper(func)
+        changed = None if own is None else self.change(own)
+        if changed is None:
+            raise ValueError("the source of what keeps values cannot be changed")
+        set_keeper(func, changed)
         return run()
 
 

@@ -35,6 +35,8 @@ class Operation:
         custom: It is a custom function.
         arguments: Of a custom function: which of its arguments have a gradient.
         backward_site: Where that function's backward begins.
+        contextless: That function's forward takes no context: it can be called like any other.
+        keeper_site: Where the function begins that keeps values for it.
         leaf_memory: The output is memory of a leaf in question, and so follows it.
         gradless: The place where the recording of gradients was switched off, if it was.
         state: Whose memory it writes into without a gradient: a module's parameter or buffer.
@@ -51,6 +53,8 @@ class Operation:
     zeros: bool = False
     custom: bool = False
     backward_site: Site | None = None
+    keeper_site: Site | None = None
+    contextless: bool = False
     leaf_memory: bool = False
     arguments: tuple[bool, ...] = ()
     zero_number: bool = False

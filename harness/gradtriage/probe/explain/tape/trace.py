@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import inspect
 import threading
 import weakref
 from collections import Counter
@@ -31,6 +30,7 @@ from gradtriage.probe.explain.leaves.threads import current_strand, numbered
 from gradtriage.probe.explain.leaves.transforms import SEEN, Wrapped, in_transform, is_wrapped, outside, physical
 from gradtriage.probe.explain.source.sites import Site, calling_site, leaves_block
 from gradtriage.probe.explain.tape.backward import mark_nodes
+from gradtriage.probe.explain.tape.customs import is_function, keeper, keeps_apart, own_backward, site_of
 from gradtriage.probe.explain.tape.inside import Inner, all_finite, all_zero
 from gradtriage.probe.explain.tape.reach import Reach
 from gradtriage.probe.explain.tape.slopes import meant_slope
@@ -293,7 +293,9 @@ class TapeRecorder:
             gradless,
             zeros=bool(outputs) and all(figure == 0.0 for figure in digest),
             custom=custom,
-            backward_site=backward_site(func),
+            backward_site=site_of(own_backward(func)) if is_function(func) else None,
+            keeper_site=site_of(keeper(func)) if is_function(func) else None,
+            contextless=is_function(func) and keeps_apart(func),
             leaf_memory=any(storage_of(output) in self._leaf_memory for output in outputs),
             arguments=differentiated(arguments[0]) if custom else (),
             zero_number=name in PRODUCTS and any(not isinstance(a, Tensor) and a == 0 for a in arguments[0]),
@@ -327,13 +329,6 @@ class TapeRecorder:
 def differentiated(arguments: Sequence[Any]) -> tuple[bool, ...]:
     """Which arguments are tensors with a gradient."""
     return tuple(isinstance(a, Tensor) and physical(a).requires_grad for a in arguments)
-
-
-def backward_site(func: Any) -> Site | None:
-    """The first line of a custom function's backward; None for other operations and for backwards without a source."""
-    backward = getattr(func, "backward", None) if isinstance(func, type) else None
-    code = getattr(inspect.unwrap(backward) if callable(backward) else None, "__code__", None)
-    return None if code is None else Site(code.co_filename, code.co_firstlineno, code.co_qualname)
 
 
 _weights = torch.empty(0, dtype=torch.float64)
