@@ -58,6 +58,80 @@ def cast_to_integers(a):
     return (y * 3.0).sum()
 
 
+_factor_made_before = torch.zeros(2, dtype=torch.float64)
+square = torch.zeros(2, 2, dtype=torch.float64)
+
+
+@bodies.add("blank-output", "zero-factor", a=leaf(2.0, 1.0))
+def a_factor_that_was_zero_before_the_run(a):
+    return (a.exp() * _factor_made_before).sum()  # <-- here
+
+
+@bodies.add("blank-output", "zero-factor", a=square.clone().requires_grad_(), b=square.clone().requires_grad_())
+def two_factors_that_are_both_zero(a, b):
+    product = a @ b  # <-- here
+    return product.sum()
+
+
+@bodies.add("healthy", a=square.clone().requires_grad_())
+def the_lowest_point_of_a_square(a):
+    return (a * a).sum()
+
+
+@bodies.add("saturated", "saturated", a=leaf(-2.0, -1.0))
+def clamped_in_place(a):
+    h = a * 2
+    h.clamp_(min=0.0)  # <-- here
+    return h.sum()
+
+
+@bodies.add("saturated", "inplace", a=leaf(2.0, 1.0))
+def an_entry_that_is_written_over(a):
+    out = torch.zeros(2, dtype=torch.float64)
+    out[0] = a.sum()
+    out[0] = 3.0  # <-- here
+    return out.sum()
+
+
+@bodies.add("saturated", "inplace", a=leaf(2.0, 1.0))
+def all_that_is_filled(a):
+    out = a * 2
+    out.zero_()  # <-- here
+    return out.sum()
+
+
+@bodies.add("saturated", "saturated", a=leaf(2.0, 1.0))
+def all_that_is_scattered_over(a):
+    everywhere, ones = torch.tensor([0, 1]), torch.ones(2, dtype=torch.float64)
+    out = a.sin()
+    out = out.scatter(0, everywhere, ones)  # <-- here
+    return out.sum()
+
+
+@bodies.add("saturated", "saturated", a=leaf(2.0, 1.0))
+def all_that_drops_out(a):
+    return torch.nn.functional.dropout(a.sin(), p=1.0).sum()  # <-- here
+
+
+@bodies.add("saturated", "saturated", a=leaf(1.5))
+def a_single_entry_over_its_norm(a):
+    x = (a * 2).reshape(1)
+    unit = x / x.norm()  # <-- here
+    return unit.sum()
+
+
+@bodies.add("insensitive", "other", proof="supported", a=leaf(2.0, 1.0))
+def a_part_that_is_not_selected(a):
+    both = torch.cat([a, torch.full((2,), 100.0, dtype=torch.float64)])
+    best = both.topk(2).values  # <-- here
+    return best.sum()
+
+
+@bodies.add("severed", "integer", a=leaf(2.3, 1.9))
+def divided_without_remainder(a):
+    return (a // 0.7).sum()  # <-- here
+
+
 @bodies.add("inf", "nan-sqrt", a=leaf(0.0, 4.0))
 def root_of_zero(a):
     return a.sqrt().sum()  # <-- here

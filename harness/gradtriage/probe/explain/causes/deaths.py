@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.causes.cuts import moved_operations
-from gradtriage.probe.explain.leaves.operations import FLAT, INTEGER
+from gradtriage.probe.explain.causes.repairs import NonZeroOperand, NoWrite
+from gradtriage.probe.explain.leaves.operations import FLAT, INTEGER, writes
 from gradtriage.probe.explain.question.question import Cause, Question
 from gradtriage.probe.explain.replay.replays import BodyFailedError
 from gradtriage.probe.explain.tape.inside import zero_factor
@@ -31,6 +32,7 @@ class Death:
     Attributes:
         rewrites: Alternatives, the likeliest first.
         evidence: Where a zero comes from.
+        unusual: Nothing in its name says that it may hold something constant.
     """
 
     site: Site
@@ -38,6 +40,7 @@ class Death:
     op: str
     rewrites: tuple[Mapping[Key, Rewrite], ...]
     evidence: dict[str, object]
+    unusual: bool = False
 
 
 def zero_causes(question: Question, targets: Sequence[Target]) -> tuple[str, list[Cause]]:
@@ -57,7 +60,10 @@ def zero_causes(question: Question, targets: Sequence[Target]) -> tuple[str, lis
     causes = [Cause(d.kind, d.site, d.op, names, "proven", {**d.evidence, **comparison}) for d, comparison in proven]
     if not causes and any(target.status == "zero" for target in targets):
         # without a path, what holds something constant may well have nothing to do with it
-        causes = [Cause(d.kind, d.site, d.op, names, "supported", d.evidence) for d in deaths[:3]]
+        usual = [death for death in deaths if not death.unusual]
+        causes = [Cause(d.kind, d.site, d.op, names, "supported", d.evidence) for d in usual[:3]]
+        if not causes:
+            return "insensitive", [Cause("other", d.site, d.op, names, "supported", {}) for d in deaths[:1]]
     if not causes:
         return "insensitive", []
     if all(target.status == "none" for target in targets):
@@ -114,15 +120,19 @@ def _deaths(question: Question, targets: Sequence[Target], bits: int) -> list[De
     moved = moved_operations(tape, question.nudged_tape(targets, STEP))
     found: dict[tuple[Site, str], Death] = {}
     before: dict[tuple[Site, str], int] = {}
-    for index in dict.fromkeys([*_stuck(tape, moved, bits), *_dead(tape, reports, bits)]):
+    stuck = _stuck(tape, moved, bits)
+    for index in dict.fromkeys([*stuck, *_dead(tape, reports, bits)]):
         operation = tape.operations[index]
         place = operation.key[0], operation.key[1]
         if place not in found:
             death = _death(tape, operation, bits)
+            if death is None and index in stuck and operation.reach_out & bits:
+                death = _unusual_death(tape, operation)
             if death is not None:
                 found[place], before[place] = death, _computed_before(tape, index, bits)
     # of several paths on which a gradient dies, the one on which most is computed is the one that matters
-    return [found[place] for place in sorted(found, key=lambda place: -before[place])][:MOST_DEATHS]
+    ranked = sorted(found, key=lambda place: (found[place].unusual, -before[place]))
+    return [found[place] for place in ranked][:MOST_DEATHS]
 
 
 def _computed_before(tape: Tape, index: int, bits: int) -> int:
@@ -172,14 +182,40 @@ def _death(tape: Tape, operation: Operation, bits: int) -> Death | None:
         origin = origin_of_zero(tape, factor)
         rewrites = [_zeros_of(tape, replaced) for replaced in dict.fromkeys((factor, origin))]
         return Death(site, "zero-factor", name, tuple(rewrites), _birth(tape, factor, origin))
-    together = [other.key for other in tape.operations if other.key[:2] == operation.key[:2]]
+    elsewhere = _zero_from_elsewhere(operation, bits)
+    if elsewhere is not None:
+        zero = [other.key for other in _alike(tape, operation) if elsewhere in other.zeros_in]
+        return Death(
+            site, "zero-factor", name, (dict.fromkeys(zero, NonZeroOperand(elsewhere)),), {"origin": site.told}
+        )
+    together = [other.key for other in _alike(tape, operation)]
     if operation.zero_number:
         here = site.told
         return Death(site, "zero-factor", name, (dict.fromkeys(together, NonZeroNumber()),), {"origin": here})
     if name in FLAT or name in INTEGER:
         kind = "integer" if name in INTEGER else "saturated"
-        return Death(site, kind, name, (dict.fromkeys(together, Identity()),), {})
+        return Death(site, kind, name, (dict.fromkeys(together, _undone(name)),), {})
     return None
+
+
+def _unusual_death(tape: Tape, operation: Operation) -> Death | None:
+    """An operation that autograd passes and that holds its result constant by its arguments: overwritten, cancelled."""
+    site, name, _ = operation.key
+    if operation.custom or operation.escape:
+        return None
+    kind = "inplace" if writes(name) else "saturated"
+    keys = [other.key for other in _alike(tape, operation)]
+    return Death(site, kind, name, (dict.fromkeys(keys, _undone(name)),), {}, unusual=True)
+
+
+def _undone(name: str) -> Rewrite:
+    """What goes in, as it is."""
+    return NoWrite() if writes(name) else Identity()
+
+
+def _alike(tape: Tape, operation: Operation) -> list[Operation]:
+    """All calls of the operation from its line."""
+    return [other for other in tape.operations if other.key[:2] == operation.key[:2]]
 
 
 def _death_inside(tape: Tape, function: Operation) -> Death | None:
@@ -220,8 +256,39 @@ def _zero_factor(tape: Tape, operation: Operation, bits: int) -> int | None:
     return None
 
 
+def _zero_from_elsewhere(operation: Operation, bits: int) -> int | None:
+    """An operand that was zero before the run or is a parameter; also one of two that are: each is at a saddle."""
+    if operation.key[1] in FLAT | INTEGER | _SUMS or not operation.reach_out & bits:
+        return None
+    for position in sorted(operation.zeros_in):
+        others = [reach for at, reach in enumerate(operation.reach_in) if at != position and reach & bits]
+        if any(not reach & operation.reach_in[position] for reach in others):
+            return position
+    return None
+
+
 # a zero operand of these is no factor
-_SUMS = frozenset({"add", "sub", "__add__", "__sub__", "__radd__", "__rsub__", "add_", "sub_", "cat", "stack", "where"})
+_SUMS = frozenset(
+    {
+        "add",
+        "sub",
+        "__add__",
+        "__sub__",
+        "__radd__",
+        "__rsub__",
+        "add_",
+        "sub_",
+        "cat",
+        "stack",
+        "where",
+        "__setitem__",
+        "copy_",
+        "index_put",
+        "index_put_",
+        "scatter",
+        "scatter_",
+    }
+)
 
 
 def origin_of_zero(tape: Tape, index: int) -> int:

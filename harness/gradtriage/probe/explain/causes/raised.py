@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.causes.repairs import Constant, NoWrite
 from gradtriage.probe.explain.causes.wrongbackward import backward_causes
-from gradtriage.probe.explain.leaves.operations import writes
+from gradtriage.probe.explain.leaves.operations import INTEGER, writes
 from gradtriage.probe.explain.question.question import Cause, Comparison, Question
 from gradtriage.probe.explain.replay.replays import BodyFailedError
+from gradtriage.probe.explain.tape.rewrites import Identity
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.replay.listings import Target
@@ -37,6 +39,9 @@ def raising_causes(question: Question, targets: Sequence[Target]) -> tuple[str, 
     write = _write(question, targets, bits)
     if write is not None:
         return "severed", [write]
+    undefined = _undefined(question, targets, bits)
+    if undefined is not None:
+        return "severed", [undefined]
     numeric = question.numeric(targets)
     return "wrong-backward", backward_causes(question, targets, Comparison(float("nan"), numeric, question.tolerance))
 
@@ -106,6 +111,32 @@ def _write(question: Question, targets: Sequence[Target], bits: int) -> Cause | 
             return replace(cause, proof="proven", evidence=dict(values))
         supported = supported or cause  # without it nothing raises, but what comes out is not finite, say
     return supported
+
+
+_UNDEFINED = re.compile(r"derivative for (?:aten::)?(\w+) is not implemented")
+
+
+def _undefined(question: Question, targets: Sequence[Target], bits: int) -> Cause | None:
+    """An operation without a derivative in torch, such as `//`: with its operand in its place there is a gradient."""
+    named = _UNDEFINED.search(question.listing.raises)
+    if named is None:
+        return None
+    name = _plain(named[1])
+    found = [o for o in question.tape().operations if _plain(o.key[1]) == name and o.reach_out & bits]
+    if not found:
+        return None
+    comparison = _under(question, targets, {operation.key: Identity() for operation in found})
+    right = comparison is not None and comparison.agree and comparison.conclusive
+    kind = "integer" if found[-1].key[1] in INTEGER else "other"
+    site, shown, _ = found[-1].key
+    evidence: dict[str, object] = {"raises": question.listing.raises}
+    return Cause(kind, site, shown, question.names(bits), "proven" if right else "supported", evidence)
+
+
+def _plain(name: str) -> str:
+    """`__floordiv__` and `floor_divide` are the same."""
+    bare = name.strip("_")
+    return {"floordiv": "floor_divide"}.get(bare, bare)
 
 
 def _under(question: Question, targets: Sequence[Target], rewrites: dict[Key, Rewrite]) -> Comparison | None:

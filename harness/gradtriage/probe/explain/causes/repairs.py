@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gradtriage.probe.explain.leaves.operations import tensors_in
-from gradtriage.probe.explain.tape.rewrites import called
+from gradtriage.probe.explain.tape.rewrites import called, nonzero
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.causes.cuts import Cut
@@ -79,18 +79,40 @@ class Constant:
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """The operation on the operands without their graph."""
         chosen = {id(t) for at, t in enumerate(tensors_in((args, kwargs))) if at in self.positions}
-        bare_args, bare_kwargs = _without_graph((tuple(args), dict(kwargs)), chosen)
+        bare_args, bare_kwargs = _changed((tuple(args), dict(kwargs)), chosen, Tensor.detach)
         return called(func, bare_args, bare_kwargs)
 
 
-def _without_graph(value: Any, chosen: set[int]) -> Any:
-    """The same nested arguments, the chosen tensors among them detached."""
+@dataclass(frozen=True)
+class NonZeroOperand:
+    """An operation with other values in the place of an operand that is zero everywhere; its graph stays.
+
+    Attributes:
+        position: Of the operand, among the tensors in the arguments.
+    """
+
+    position: int
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
+        """The operation's result with it."""
+        chosen = {id(t) for at, t in enumerate(tensors_in((args, kwargs))) if at == self.position}
+        other_args, other_kwargs = _changed((tuple(args), dict(kwargs)), chosen, _moved_off_zero)
+        return called(func, other_args, other_kwargs)
+
+
+def _moved_off_zero(tensor: Tensor) -> Tensor:
+    """The same numbers are added in every replay: a parameter that is moved is zero no longer."""
+    return tensor + nonzero(torch.zeros_like(tensor.detach()))
+
+
+def _changed(value: Any, chosen: set[int], change: Callable[[Tensor], Tensor]) -> Any:
+    """The same nested arguments, the chosen tensors among them changed."""
     if isinstance(value, Tensor):
-        return value.detach() if id(value) in chosen else value
+        return change(value) if id(value) in chosen else value
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        return type(value)(_without_graph(item, chosen) for item in value)
+        return type(value)(_changed(item, chosen, change) for item in value)
     if isinstance(value, dict):
-        return {name: _without_graph(item, chosen) for name, item in value.items()}
+        return {name: _changed(item, chosen, change) for name, item in value.items()}
     return value
 
 

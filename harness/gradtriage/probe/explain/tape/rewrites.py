@@ -73,18 +73,19 @@ class NonZero:
         written = written_tensor(name, args, kwargs)
         if written is not None:
             with torch.no_grad():
-                written.copy_(_nonzero(written))
+                written.copy_(nonzero(written))
             return result
         if isinstance(result, Tensor):
             return (
-                _nonzero(result)
+                nonzero(result)
                 if result.is_leaf and not result.requires_grad
-                else result + _nonzero(result.detach()) - result.detach()
+                else result + nonzero(result.detach()) - result.detach()
             )
         return result
 
 
-def _nonzero(zeros: Tensor) -> Tensor:
+def nonzero(zeros: Tensor) -> Tensor:
+    """The same values with numbers between 1/2 and 3/2 in the place of zeros."""
     with outside():
         numbers = torch.rand(zeros.shape, generator=torch.Generator().manual_seed(7), dtype=torch.float64) + 0.5
     return torch.where(zeros.detach() == 0, numbers.to(zeros.dtype), zeros.detach()).to(zeros.device)

@@ -29,6 +29,7 @@ class Operation:
         digest: Figures that change when the output's values do.
         escape: The result is no tensor: values left torch here.
         zeros: The output is zero everywhere.
+        zeros_in: Which of them were not made by an operation of the run, and are zero everywhere.
         foreign: Which of them have a graph and were not made in this run.
         past: The targets behind the memory that it writes into past autograd.
         zero_number: It multiplies by the number 0.
@@ -60,6 +61,7 @@ class Operation:
     zero_number: bool = False
     past: int = 0
     foreign: frozenset[int] = frozenset()
+    zeros_in: frozenset[int] = frozenset()
     state: Owner = ""
     meant_slope: str = ""
 

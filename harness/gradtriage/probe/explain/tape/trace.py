@@ -276,6 +276,11 @@ class TapeRecorder:
         try:
             with torch.no_grad():
                 digest = tuple(map(digest_of, outputs)) if not escape else (repr_digest(result),)
+                zeros_in = frozenset(
+                    at
+                    for at, (one, source) in enumerate(zip(inputs, sources, strict=True))
+                    if source < 0 and all_zero(one)
+                )
         finally:
             self._pause(False)
         index = len(self.tape.operations)
@@ -300,6 +305,7 @@ class TapeRecorder:
             arguments=differentiated(arguments[0]) if custom else (),
             zero_number=name in PRODUCTS and any(not isinstance(a, Tensor) and a == 0 for a in arguments[0]),
             past=past,
+            zeros_in=zeros_in,
             foreign=self._foreign(inputs) if UNKNOWN in sources else frozenset(),
             state=self._state(changed),
             meant_slope=meant_slope(func, name, *arguments),
