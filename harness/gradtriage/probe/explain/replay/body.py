@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradtriage.probe import sinks
+from gradtriage.probe.calls import BackwardCall
 from gradtriage.probe.explain.leaves.transforms import outside
+from gradtriage.probe.explain.replay.asserted import tensor_without_graph
 from gradtriage.probe.explain.replay.opening import gradient_call
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ def program_of(body: Callable[[], Any], root: Path) -> Program:
         sinks.push(sink)
         try:
             body()
+        except AssertionError as error:
+            sink.asserted(error)
+            raise
         finally:
             sinks.remove(sink)
 
@@ -49,6 +54,15 @@ class _Teller:
         if question is not None:
             with outside():
                 self._observer.opened(question)
+
+    def asserted(self, error: AssertionError) -> None:
+        """A test that asks for no gradient asks whether there could be one, if that is what it fails about."""
+        found = tensor_without_graph(error) if self._number == 0 else None
+        if found is not None:
+            tensor, frame = found
+            call = BackwardCall(self, [tensor], None)
+            call.before(frame)
+            self.opened(call, (tensor,), {})
 
     def returned(self, call: WatchedCall, result: Any) -> Any:  # noqa: ARG002
         """Hands on what the call returned."""
