@@ -286,6 +286,64 @@ def a_term_in_the_helper_of_a_helper(a):
     return (TwoDeep.apply(a) ** 2).sum()
 
 
+class LacksAFactorInside(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        value = torch.softmax(x, -1)
+        ctx.save_for_backward(value)
+        return value
+
+    @staticmethod
+    def backward(ctx, grad):
+        (value,) = ctx.saved_tensors
+        inner = grad.sum(-1, keepdim=True)  # <-- a factor that is missing inside a sum
+        return value * (grad - inner)
+
+
+@bodies.add("wrong-backward", "custom-backward", x=rows)
+def a_factor_that_is_missing_inside_a_sum(x):
+    return (LacksAFactorInside.apply(x) ** 2).sum()
+
+
+class DividesOnce(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        return x / y
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, y = ctx.saved_tensors
+        for_x = grad / y
+        for_y = -grad * x / y  # <-- a divisor that is missing
+        return for_x, for_y
+
+
+@bodies.add("wrong-backward", "custom-backward", a=a, b=b)
+def a_divisor_that_is_missing(a, b):
+    return (DividesOnce.apply(a, b) ** 2).sum()
+
+
+class GathersWithoutAdding(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, index):
+        ctx.save_for_backward(index)
+        ctx.shape = x.shape
+        return x[index]
+
+    @staticmethod
+    def backward(ctx, grad):
+        (index,) = ctx.saved_tensors
+        out = torch.zeros(ctx.shape, dtype=grad.dtype)
+        out[index] = grad  # <-- entries that are written and not added to
+        return out, None
+
+
+@bodies.add("wrong-backward", "custom-backward", a=a)
+def entries_that_are_written_and_not_added_to(a):
+    return (GathersWithoutAdding.apply(a, torch.tensor([0, 0, 1])) ** 2).sum()
+
+
 class KeepsTheResult(torch.autograd.Function):
     @staticmethod
     def forward(x, y):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,11 @@ _USUAL = (-1.0, 2.0, 0.5, 3.0, 1 / 3, 1.5, 2 / 3, 4.0, 0.25, 10.0, 0.1, -2.0, -0
 _MOST_STATEMENTS = 24
 _MOST_EDITS = 48
 _MOST_FORMS = 96
+_MOST_TRIALS = 320
 _MOST_HELPERS = 4
+
+
+_Change = Callable[[Callable[..., Any]], Callable[..., Any] | None]
 
 
 def slope_under(question: Question, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite]) -> float | None:
@@ -52,11 +56,13 @@ class Localisation:
         self, question: Question, targets: Sequence[Target], wrong: Comparison, calls: Sequence[Operation], site: Site
     ) -> None:
         self._question, self._targets, self._wrong, self._calls = question, targets, wrong, calls
-        self._own = _Mending(question, targets, wrong, calls, Formula(site), OtherBackward)
+        self._trials = iter(range(_MOST_TRIALS))
+        self._own = self._mending(Formula(site), OtherBackward)
         keeping = calls[0].keeper_site
-        self._keeper = (
-            None if keeping is None else _Mending(question, targets, wrong, calls, Formula(keeping), OtherKeeper)
-        )
+        self._keeper = None if keeping is None else self._mending(Formula(keeping), OtherKeeper)
+
+    def _mending(self, formula: Formula, other: Callable[[_Change], Rewrite]) -> _Mending:
+        return _Mending(self._question, self._targets, self._wrong, self._calls, formula, other, self._trials)
 
     def line(self) -> tuple[Site, dict[str, object]]:
         """The likeliest line of the formula, with what tells it from the others."""
@@ -135,6 +141,10 @@ class Localisation:
             form = mending.by_edits(mending.formula.other_forms(statements)[:_MOST_FORMS])
             if form is not None:
                 return mending.formula.at(form[0]), str(form[1])
+        for mending, statements in everywhere:
+            factor = mending.by_edits(mending.formula.more_factors(statements)[:_MOST_FORMS])
+            if factor is not None:
+                return mending.formula.at(factor[0]), str(factor[1])
         return None
 
     def _shared(self, helper: _Mending) -> bool:
@@ -155,10 +165,7 @@ class Localisation:
                 if start is not None and (site.file, start) != (own.file, own.line):
                     formula = Formula(Site(site.file, start, site.function))
                     other = functools.partial(OtherHelper, site.file, start)
-                    found.setdefault(
-                        (site.file, start),
-                        _Mending(self._question, self._targets, self._wrong, self._calls, formula, other),
-                    )
+                    found.setdefault((site.file, start), self._mending(formula, other))
         return list(found.values())[:_MOST_HELPERS]
 
     def _zeroed(self) -> Site | None:
@@ -193,6 +200,7 @@ class _Mending:
 
     Args:
         other: Makes a counterfactual of a change of the formula.
+        trials: Runs out when enough edits were tried, in all formulas together.
     """
 
     def __init__(
@@ -202,10 +210,11 @@ class _Mending:
         wrong: Comparison,
         calls: Sequence[Operation],
         formula: Formula,
-        other: Callable[[Callable[[Callable[..., Any]], Callable[..., Any] | None]], Rewrite],
+        other: Callable[[_Change], Rewrite],
+        trials: Iterator[int],
     ) -> None:
         self._question, self._targets, self._wrong, self._calls = question, targets, wrong, calls
-        self.formula, self._rewrite = formula, other
+        self.formula, self._rewrite, self._trials = formula, other, trials
         self._other: tuple[list[Target], float] | None = None
 
     def candidates(self, elements: set[int]) -> list[Statement]:
@@ -248,17 +257,26 @@ class _Mending:
     def by_edits(self, edits: Sequence[Edit]) -> tuple[Statement, float | str] | None:
         """The statement of the first edit that mends the gradient along two directions."""
         tolerance = max(self._question.tolerance, AGREEMENT)
-        for edit in edits:
+        for edit, _ in zip(edits, self._trials, strict=False):
             slope = self._with(edit, self._targets)
             if slope is not None and self._wrong.numeric.agrees(slope, tolerance) and self._holds_elsewhere(edit):
                 return edit.statement, edit.by
         return None
 
     def _holds_elsewhere(self, edit: Edit) -> bool:
-        """Whether the changed formula is right along a second direction, too."""
+        """Whether the changed formula is right along a second direction, too, and leaves all other gradients alone."""
         others, numeric = self._second_direction()
         slope = self._with(edit, others)
-        return slope is not None and abs(slope - numeric) <= 1e-3 * max(abs(slope), abs(numeric))
+        mends = slope is not None and abs(slope - numeric) <= 1e-3 * max(abs(slope), abs(numeric))
+        return mends and self._leaves_the_rest(edit)
+
+    def _leaves_the_rest(self, edit: Edit) -> bool:
+        names = {target.name for target in self._targets}
+        rest = [target for target in self._question.targets if target.name not in names]
+        if not rest:
+            return True
+        before, after = slope_under(self._question, rest, {}), self._with(edit, rest)
+        return before is not None and after is not None and (before == after or _is(before, after))
 
     def _with(self, edit: Edit, targets: Sequence[Target]) -> float | None:
         change = functools.partial(self.formula.edited, edit)

@@ -42,6 +42,14 @@ def forms(value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
         yield text.format("x"), _filled(form, copy.deepcopy(value))
 
 
+def multiplied(value: ast.expr, factor: str) -> Iterator[ast.expr]:
+    """The expression with one of the variables in it multiplied by another one."""
+    nodes = [node for node in ast.walk(value) if isinstance(node, ast.expr)]
+    for position, node in enumerate(nodes):
+        if isinstance(node, ast.Name) and node.id != factor and node is not value:
+            yield _changed(value, position, lambda n: ast.BinOp(n, ast.Mult(), ast.Name(factor, ast.Load())))[1]
+
+
 def replaced(root: ast.AST, old: ast.AST, new: ast.AST) -> bool:
     """Puts a node in another one's place; whether it was found."""
     for node in ast.walk(root):
@@ -65,12 +73,11 @@ _Change = Callable[[ast.expr], ast.expr]
 def _changed(value: ast.expr, position: int, change: _Change) -> tuple[str, ast.expr]:
     fresh = copy.deepcopy(value)
     node = [one for one in ast.walk(fresh) if isinstance(one, ast.expr)][position]
-    new = change(node)
+    new = change(copy.copy(node))  # it may hold the node itself
     text = ast.unparse(new)
     if node is fresh:
         return text, new
-    if new is not node:
-        replaced(fresh, node, new)
+    replaced(fresh, node, new)
     return text, fresh
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradtriage.probe.explain.source.forms import forms, replaced
+from gradtriage.probe.explain.source.forms import forms, multiplied, replaced
 from gradtriage.probe.explain.source.statements import FunctionNode, Statement, statements_of, values_of
 
 if TYPE_CHECKING:
@@ -138,6 +138,21 @@ class Formula:
             for statement in reversed(statements)
             for text, form in forms(values[statement.number].node)
         ]
+
+    def more_factors(self, statements: Sequence[Statement]) -> list[Edit]:
+        """Each statement divided by a variable at hand, and with one more factor somewhere inside."""
+        if self.node is None:
+            return []
+        values = values_of(self.node)
+        found = []
+        for statement in reversed(statements):
+            at_hand = sorted((_bound_before(self.node, statement.line) | self.gradients) - {statement.target})
+            value = values[statement.number].node
+            for name in at_hand:
+                divided = ast.BinOp(copy.deepcopy(value), ast.Div(), ast.Name(name, ast.Load()))
+                found.append(Edit(statement, None, f"1 / {name}", divided))
+            found += [Edit(statement, None, name, form) for name in at_hand for form in multiplied(value, name)]
+        return found
 
     def unpacked(self) -> list[str]:
         """The variables that what was kept is unpacked into, in order."""

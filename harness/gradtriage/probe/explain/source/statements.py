@@ -21,7 +21,7 @@ class Statement:
         names: Variables that it reads.
         target: The variable that it is assigned or appended to; empty for a returned one.
         element: Position in the returned tuple; None for an assignment.
-        plain: It is a variable or a constant alone: nothing is computed.
+        plain: It is a variable or a constant alone, and no entries of the target are chosen: nothing is computed.
         factors: Numbers that it is multiplied by as a whole, as they are written; -1 for a sign.
         whole: It may stand for the elements after it as well: a sequence, unpacked or returned as it is.
         product: It only multiplies variables: the chain rule, in which little can be wrong.
@@ -57,13 +57,18 @@ class Statement:
 
 @dataclass(frozen=True)
 class Value:
-    """An expression in a formula, and where its value goes; the fields are those of `Statement`."""
+    """An expression in a formula, and where its value goes; the fields are those of `Statement`.
+
+    Attributes:
+        entry: It goes to chosen entries of the target.
+    """
 
     node: ast.expr
     target: str = ""
     element: int | None = None
     index: int | None = None
     attribute: bool = False
+    entry: bool = False
     whole: bool = False
     group: int = 0
     control: bool = False
@@ -107,8 +112,8 @@ def _assigned(target: ast.expr, value: ast.expr) -> list[Value]:
         pairs = zip(target.elts, value.elts, strict=True)
         return [one for variable, element in pairs for one in _assigned(variable, element)]
     names = [name.id for name in ast.walk(target) if isinstance(name, ast.Name)]
-    kept = isinstance(target, ast.Attribute)
-    return [Value(value, names[0], index=_index(target), attribute=kept)] if names else []
+    kept, entry = isinstance(target, ast.Attribute), isinstance(target, ast.Subscript)
+    return [Value(value, names[0], index=_index(target), attribute=kept, entry=entry)] if names else []
 
 
 def _gathered(call: ast.expr) -> list[Value]:
@@ -142,10 +147,10 @@ def _statement(number: int, value: Value) -> Statement:
         names,
         value.target,
         value.element,
-        _plain(inner),
+        _plain(inner) and not value.entry,
         tuple(_factors(node)),
         value.whole,
-        _product(inner),
+        _product(inner) and not value.entry,
         value.index,
         value.attribute,
         _called(inner),
