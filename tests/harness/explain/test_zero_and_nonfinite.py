@@ -78,6 +78,16 @@ def the_lowest_point_of_a_square(a):
     return (a * a).sum()
 
 
+@bodies.add("healthy", a=leaf(0.0, 0.0))
+def a_fit_that_is_exact_to_a_target_of_zeros(a):
+    return torch.nn.functional.mse_loss(a * 3, _factor_made_before)
+
+
+@bodies.add("healthy", a=leaf(0.0, 0.0))
+def a_fit_that_is_exact_to_zeros_made_inside(a):
+    return torch.nn.functional.mse_loss(a * 3, torch.zeros(2, dtype=torch.float64))
+
+
 @bodies.add("saturated", "saturated", a=leaf(-2.0, -1.0))
 def clamped_in_place(a):
     h = a * 2

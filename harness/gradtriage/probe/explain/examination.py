@@ -189,7 +189,7 @@ def _dead_among_steps(question: Question, findings: Sequence[Finding]) -> tuple[
     ]
     if not moving:
         return "healthy", []
-    verdict, causes = zero_causes(question, moving)
+    verdict, causes = zero_causes(question, moving, moving=True)
     proven = [cause for cause in causes if cause.proof == "proven"]
     return (verdict, proven) if proven else ("healthy", [])
 

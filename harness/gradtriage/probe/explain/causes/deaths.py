@@ -43,19 +43,20 @@ class Death:
     unusual: bool = False
 
 
-def zero_causes(question: Question, targets: Sequence[Target]) -> tuple[str, list[Cause]]:
+def zero_causes(question: Question, targets: Sequence[Target], *, moving: bool = False) -> tuple[str, list[Cause]]:
     """Why gradients are exactly zero, or there is none, and the loss does not move either.
 
     Args:
         question: The gradient computation.
         targets: The targets whose gradients are zero.
+        moving: The loss moves all the same: at an extremum every operation may be right.
 
     Returns:
         The verdict (`blank-output`, `saturated`, `severed` or `insensitive`) and the causes, proven ones first.
     """
     bits = question.bits(targets)
     names = question.names(bits)
-    deaths = _deaths(question, targets, bits)
+    deaths = _deaths(question, targets, bits, moving=moving)
     proven = _revive(question, targets, deaths)
     causes = [Cause(d.kind, d.site, d.op, names, "proven", {**d.evidence, **comparison}) for d, comparison in proven]
     if not causes and any(target.status == "zero" for target in targets):
@@ -114,7 +115,7 @@ def _revived(
     return None
 
 
-def _deaths(question: Question, targets: Sequence[Target], bits: int) -> list[Death]:
+def _deaths(question: Question, targets: Sequence[Target], bits: int, *, moving: bool) -> list[Death]:
     """What holds its result constant: seen forward (inputs moved, the output did not), and in the backward pass."""
     tape, reports = question.backward()
     moved = moved_operations(tape, question.nudged_tape(targets, STEP))
@@ -126,7 +127,9 @@ def _deaths(question: Question, targets: Sequence[Target], bits: int) -> list[De
         place = operation.key[0], operation.key[1]
         if place not in found:
             death = _death(tape, operation, bits)
-            if death is None and index in stuck and operation.reach_out & bits:
+            if death is not None and moving and death.kind == "zero-factor" and index not in stuck:
+                continue  # a product of two that are zero moves with both
+            if death is None and not moving and index in stuck and operation.reach_out & bits:
                 death = _unusual_death(tape, operation)
             if death is not None:
                 found[place], before[place] = death, _computed_before(tape, index, bits)
@@ -260,7 +263,7 @@ def _zero_from_elsewhere(operation: Operation, bits: int) -> int | None:
     """An operand that was zero before the run or is a parameter; also one of two that are: each is at a saddle."""
     if operation.key[1] in FLAT | INTEGER | _SUMS or not operation.reach_out & bits:
         return None
-    for position in sorted(operation.zeros_in):
+    for position in sorted(operation.zeros_in & {0, 1}):  # what comes third is added
         others = [reach for at, reach in enumerate(operation.reach_in) if at != position and reach & bits]
         if any(not reach & operation.reach_in[position] for reach in others):
             return position
