@@ -207,6 +207,11 @@ def a_custom_function_that_is_right(a):
     return Cube.apply(a).sum()
 
 
+@bodies.add("insensitive", b=leaf(0.0), a=leaf(0.0, 0.0, 0.0))
+def a_shift_that_a_softmax_does_not_see(a, b):
+    return (torch.softmax(a + b, 0) * torch.arange(3.0, **F64)).sum()
+
+
 @pytest.mark.parametrize("body", bodies.values(), ids=bodies)
 def test_nothing_is_accused_in(body):
     check(body)

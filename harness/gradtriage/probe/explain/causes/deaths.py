@@ -121,16 +121,21 @@ def _deaths(question: Question, targets: Sequence[Target], bits: int, *, moving:
     moved = moved_operations(tape, question.nudged_tape(targets, STEP))
     found: dict[tuple[Site, str], Death] = {}
     before: dict[tuple[Site, str], int] = {}
-    stuck = _stuck(tape, moved, bits)
-    for index in dict.fromkeys([*stuck, *_dead(tape, reports, bits)]):
+    stuck, dead = _stuck(tape, moved, bits), _dead(tape, reports, bits)
+    live = question.bits([target for target in question.targets if target.status == "ok"])
+    for index in dict.fromkeys([*stuck, *dead]):
         operation = tape.operations[index]
         place = operation.key[0], operation.key[1]
         if place not in found:
+            if index not in dead and operation.key[1].lstrip("_") in _INVARIANT:
+                continue
             death = _death(tape, operation, bits)
             if death is not None and moving and death.kind == "zero-factor" and index not in stuck:
                 continue  # a product of two that are zero moves with both
             if death is None and not moving and index in stuck and operation.reach_out & bits:
-                death = _unusual_death(tape, operation)
+                # where others come through, only these targets' direction is lost: an invariance
+                shared = index not in dead and any(reach & bits and reach & live for reach in operation.reach_in)
+                death = None if shared else _unusual_death(tape, operation)
             if death is not None:
                 found[place], before[place] = death, _computed_before(tape, index, bits)
     # of several paths on which a gradient dies, the one on which most is computed is the one that matters
@@ -199,6 +204,26 @@ def _death(tape: Tape, operation: Operation, bits: int) -> Death | None:
         kind = "integer" if name in INTEGER else "saturated"
         return Death(site, kind, name, (dict.fromkeys(together, _undone(name)),), {})
     return None
+
+
+# constant along some directions, whatever their arguments: a shift, a scale
+_INVARIANT = frozenset(
+    {
+        "softmax",
+        "log_softmax",
+        "logsumexp",
+        "softmin",
+        "layer_norm",
+        "group_norm",
+        "batch_norm",
+        "instance_norm",
+        "rms_norm",
+        "normalize",
+        "cosine_similarity",
+        "var",
+        "std",
+    }
+)
 
 
 def _unusual_death(tape: Tape, operation: Operation) -> Death | None:
