@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from gradtriage.probe.explain.leaves.entries import entries
 from gradtriage.probe.explain.tape.reach import REACH, Reach
 
 if TYPE_CHECKING:
@@ -128,8 +129,8 @@ def _hook(node: Any, reports: list[NodeReport]) -> Callable[[Any, Any], None]:
 
 
 def _alive(gradient: Tensor | None) -> bool:
-    return gradient is not None and bool((gradient != 0).any())
+    return gradient is not None and bool((entries(gradient) != 0).any())
 
 
 def _finite(gradient: Tensor | None) -> bool:
-    return gradient is None or bool(torch.isfinite(gradient).all())
+    return gradient is None or bool(torch.isfinite(entries(gradient)).all())

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from gradtriage.probe.explain.leaves.entries import entries
+
 if TYPE_CHECKING:
     from gradtriage.probe.explain.source.sites import Site
 
@@ -43,13 +45,13 @@ class Inner:
 
 def all_zero(tensor: Tensor) -> bool:
     """Whether a tensor has entries and all are zero."""
-    return tensor.numel() > 0 and not bool(tensor.any())
+    return tensor.numel() > 0 and not bool(entries(tensor).any())
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
     """Whether every floating-point entry is finite."""
     floating = (tensor for tensor in tensors if tensor.is_floating_point() or tensor.is_complex())
-    return all(bool(torch.isfinite(tensor).all()) for tensor in floating)
+    return all(bool(torch.isfinite(entries(tensor)).all()) for tensor in floating)
 
 
 def birth_of_nonfinite(inner: Sequence[Inner], *, backward: bool) -> Inner | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FunctionType
@@ -15,6 +14,7 @@ from torch import Tensor
 from gradtriage.probe.explain.leaves.operations import tensors_in, written_tensor, written_tensors
 from gradtriage.probe.explain.leaves.transforms import Wrapped, in_transform, outside, physical
 from gradtriage.probe.explain.tape.customs import keeper, own_backward, set_backward, set_keeper
+from gradtriage.probe.explain.tape.numeric import Numeric
 from gradtriage.probe.sinks import nobody_told
 
 Run = Callable[[], Any]
@@ -223,7 +223,7 @@ class NumericBackward:
             outputs = called(func, filled, kwargs)
             return list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
 
-        outputs = _Numeric.apply(  # type: ignore[no-untyped-call]
+        outputs = Numeric.apply(  # type: ignore[no-untyped-call]
             forward, numeric, *[args[place] for place in places]
         )
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
@@ -248,45 +248,6 @@ def _left_to_autograd(func: Any, args: Sequence[Any], only: frozenset[int] | Non
     if isinstance(own, Tensor):
         return own + (plain - plain.detach())
     return type(own)(one + (other - other.detach()) for one, other in zip(own, plain, strict=True))
-
-
-class _Numeric(torch.autograd.Function):
-    """A function whose backward is the product with the differences of its forward, for chosen operands."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, forward: Callable[..., list[Tensor]], numeric: list[bool], *operands: Tensor
-    ) -> tuple[Tensor, ...]:
-        ctx.function, ctx.numeric = forward, numeric
-        ctx.operands = [operand.detach().clone() for operand in operands]
-        ctx.shared = [operand.data for operand in operands]  # its changes are not counted
-        with torch.no_grad():
-            return tuple(output.detach().clone() for output in forward(*operands))
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        own = [None] * len(ctx.operands) if all(ctx.numeric) else _own_gradients(ctx, gradients)
-        found: list[Tensor | None] = [None, None]
-        with torch.no_grad():
-            for position, operand in enumerate(ctx.operands):
-                shared = ctx.shared[position]
-                if not ctx.numeric[position]:
-                    found.append(own[position])
-                elif 0 in shared.stride() or not torch.equal(shared, operand):
-                    found.append(_product(ctx.function, ctx.operands, position, operand.clone(), gradients))
-                else:
-                    # in its own memory, which a function that the operation was handed may read as well
-                    found.append(_product(ctx.function, ctx.shared, position, shared, gradients))
-        return tuple(found)
-
-
-def _own_gradients(ctx: Any, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """What the function's own backward gives."""
-    with torch.enable_grad():
-        operands = [operand.clone().requires_grad_() for operand in ctx.operands]
-        outputs = ctx.function(*operands)
-        live = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad and g is not None]
-        return list(torch.autograd.grad([o for o, _ in live], operands, [g for _, g in live], allow_unused=True))
 
 
 def called(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -377,28 +338,3 @@ class OtherHelper:
                     raise ValueError("the source of a helper cannot be changed")
                 helper.__code__ = changed.__code__
         return run()
-
-
-def _product(
-    function: Callable[..., list[Tensor]],
-    operands: Sequence[Tensor],
-    position: int,
-    operand: Tensor,
-    gradients: Sequence[Tensor | None],
-) -> Tensor:
-    """The gradient of one operand by differences: its entries are moved in `operand`'s memory and put back."""
-    product = torch.zeros(operand.shape, dtype=operand.dtype)
-    relative = 1e-6 if operand.dtype == torch.float64 else 1e-3
-    filled = [*operands[:position], operand, *operands[position + 1 :]]
-    for entry in itertools.product(*map(range, operand.shape)):
-        value = float(operand[entry])
-        step = relative * max(1.0, abs(value))
-        sides = []
-        for moved in (value + step, value - step):
-            operand[entry] = moved
-            sides.append([output.detach().clone() for output in function(*filled)])
-        operand[entry] = value
-        for plus, minus, gradient in zip(sides[0], sides[1], gradients, strict=True):
-            if gradient is not None and plus.is_floating_point():
-                product[entry] += ((plus - minus) * gradient).sum() / (2 * step)
-    return product

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from gradtriage.probe.explain.leaves.entries import entries
 from gradtriage.probe.explain.leaves.identity import storage_of
 from gradtriage.probe.explain.leaves.memory import ModuleMemory, Owner
 from gradtriage.probe.explain.leaves.operations import (
@@ -344,7 +345,7 @@ def digest_of(tensor: Tensor) -> float:
     """One figure that changes when any value does: the product with fixed random weights; 0 for zeros only."""
     global _weights
     try:
-        values = tensor.detach()
+        values = entries(tensor.detach())
         values = torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
         flat = values.reshape(-1).to(torch.float64)
         if flat.numel() > _weights.numel():

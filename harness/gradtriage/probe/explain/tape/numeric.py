@@ -1,0 +1,95 @@
+"""The gradient of an operation by differences of its forward."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Numeric(torch.autograd.Function):
+    """A function whose backward is the product with the differences of its forward, for chosen operands."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, forward: Callable[..., list[Tensor]], numeric: list[bool], *operands: Tensor
+    ) -> tuple[Tensor, ...]:
+        """The operation as it is; its operands are kept, and their memory."""
+        ctx.function, ctx.numeric = forward, numeric
+        ctx.operands = [operand.detach().clone() for operand in operands]
+        ctx.shared = [operand.data for operand in operands]  # its changes are not counted
+        with torch.no_grad():
+            return tuple(output.detach().clone() for output in forward(*operands))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        """The product for the chosen operands, the function's own gradients for the others."""
+        own = [None] * len(ctx.operands) if all(ctx.numeric) else _own_gradients(ctx, gradients)
+        found: list[Tensor | None] = [None, None]
+        with torch.no_grad():
+            for position, operand in enumerate(ctx.operands):
+                shared = ctx.shared[position]
+                if not ctx.numeric[position]:
+                    found.append(own[position])
+                elif operand.layout is not torch.strided:
+                    found.append(_sparse_product(ctx.function, ctx.operands, position, gradients))
+                elif 0 in shared.stride() or not torch.equal(shared, operand):
+                    filled = _with(ctx.operands, position, operand.clone())
+                    found.append(_product(ctx.function, filled, filled[position], gradients))
+                else:
+                    # in its own memory, which a function that the operation was handed may read as well
+                    found.append(_product(ctx.function, ctx.shared, shared, gradients))
+        return tuple(found)
+
+
+def _own_gradients(ctx: Any, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """What the function's own backward gives."""
+    with torch.enable_grad():
+        operands = [operand.clone().requires_grad_() for operand in ctx.operands]
+        outputs = ctx.function(*operands)
+        live = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad and g is not None]
+        return list(torch.autograd.grad([o for o, _ in live], operands, [g for _, g in live], allow_unused=True))
+
+
+def _with(operands: Sequence[Tensor], position: int, operand: Tensor) -> list[Tensor]:
+    return [*operands[:position], operand, *operands[position + 1 :]]
+
+
+def _product(
+    function: Callable[..., list[Tensor]],
+    operands: Sequence[Tensor],
+    entries: Tensor,
+    gradients: Sequence[Tensor | None],
+) -> Tensor:
+    """The gradient of the entries of one operand by differences: they are moved in their memory and put back."""
+    product = torch.zeros(entries.shape, dtype=entries.dtype)
+    relative = 1e-6 if entries.dtype == torch.float64 else 1e-3
+    for entry in itertools.product(*map(range, entries.shape)):
+        value = float(entries[entry])
+        step = relative * max(1.0, abs(value))
+        sides = []
+        for moved in (value + step, value - step):
+            entries[entry] = moved
+            sides.append([output.detach().clone() for output in function(*operands)])
+        entries[entry] = value
+        for plus, minus, gradient in zip(sides[0], sides[1], gradients, strict=True):
+            if gradient is not None and plus.is_floating_point():
+                product[entry] += ((plus - minus) * gradient).sum() / (2 * step)
+    return product
+
+
+def _sparse_product(
+    function: Callable[..., list[Tensor]],
+    operands: Sequence[Tensor],
+    position: int,
+    gradients: Sequence[Tensor | None],
+) -> Tensor:
+    """The gradient of the entries that a sparse operand stores, in its layout."""
+    operand = operands[position].clone()
+    operand = operand.coalesce() if operand.layout is torch.sparse_coo else operand
+    product = operand.clone()
+    product.values().copy_(_product(function, _with(operands, position, operand), operand.values(), gradients))
+    return product
