@@ -26,6 +26,7 @@ from gradbragg.simulation.connection import connected
 from gradbragg.simulation.fused import fused_pixels
 from gradbragg.simulation.interpolation_limit import first_miss
 from gradbragg.simulation.lattice import LatticeModel
+from gradbragg.simulation.memo import once, unchangeable
 from gradbragg.simulation.pixel_set import PixelSet
 from gradbragg.simulation.plan import chosen_oversample, sampling_plan
 from gradbragg.simulation.rays import RayOptics
@@ -146,9 +147,13 @@ class Simulator:
         kind, image_kind = run.phase_kind, run.image_kind
         config = self.detector.config
         frame = self.detector.convention
-        crystal = self.crystal.build_state(kind, rules, frame.spindle)
-        geometry = self.detector.geometry(kind, rules, self.beam.config.direction)
-        sources = self.beam.sources(kind, rules, frame)
+        direction, named = self.beam.config.direction, (kind, rules, config.convention)
+        crystal = once(self.crystal.config, named, lambda: self.crystal.build_state(kind, rules, frame.spindle))
+        sources = once(self.beam.config, named, lambda: self.beam.sources(kind, rules, frame))
+        if unchangeable(direction):
+            geometry = once(config, (named, direction), lambda: self.detector.geometry(kind, rules, direction))
+        else:
+            geometry = self.detector.geometry(kind, rules, direction)
         layers = self.detector.layers(kind, rules)
         wavelength = kind.scalar(self.beam.config.wavelength_angstrom)
         oversample = chosen_oversample(run, crystal, geometry, wavelength)
