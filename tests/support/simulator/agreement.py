@@ -141,25 +141,53 @@ class Agreement:
 
 def measure(tested: Input) -> Agreement:
     """The agreement of one input, along its three largest gradients."""
-    parts = changed(configs(TRICLINIC + tested.flags), tested.which, **dict(tested.fixed))
-    start = torch.tensor(
-        getattr(parts[tested.which], tested.field) if tested.value is None else tested.value, dtype=torch.float64
-    )
+    parts, start = situation_of(tested)
+    x = start.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss_of(parts, tested, x), x)
+    return agreement(lambda x: loss_of(parts, tested, x), start, gradient, float(gradient.abs().max()), entries=3)
 
-    def loss(x: Tensor) -> Tensor:
-        return (simulate(moved(parts, tested, x)) * weights()).sum()
+
+def measure_second(tested: Input) -> Agreement:
+    """The same for the slope along a fixed direction and its gradient, along the two largest second derivatives."""
+    parts, start = situation_of(tested)
+    direction = 0.5 + torch.rand(start.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+
+    def slope(x: Tensor, *, graph: bool = False) -> Tensor:
+        x = x if x.requires_grad else x.requires_grad_()
+        (gradient,) = torch.autograd.grad(loss_of(parts, tested, x), x, create_graph=graph)
+        return (gradient * direction).sum()
 
     x = start.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(loss(x), x)
+    first = slope(x, graph=True)
+    (second,) = torch.autograd.grad(first, x, materialize_grads=True) if first.requires_grad else (torch.zeros_like(x),)
+    # where a loss is linear in its input, what it is measured by is the slope
+    linear = 1e-3 * first.detach().abs().item() / max(start.abs().max().item(), 1e-9)
+    return agreement(slope, start, second, max(second.abs().max().item(), linear), entries=2)
+
+
+def situation_of(tested: Input) -> tuple[Configs, Tensor]:
+    """The configurations in which an input matters, and where it is."""
+    parts = changed(configs(TRICLINIC + tested.flags), tested.which, **dict(tested.fixed))
+    value = getattr(parts[tested.which], tested.field) if tested.value is None else tested.value
+    return parts, torch.tensor(value, dtype=torch.float64)
+
+
+def loss_of(parts: Configs, tested: Input, x: Tensor) -> Tensor:
+    return (simulate(moved(parts, tested, x)) * weights()).sum()
+
+
+def agreement(
+    function: Callable[[Tensor], Tensor], start: Tensor, gradient: Tensor, size: float, entries: int
+) -> Agreement:
+    """A function's gradient against finite differences, along its largest entries."""
     flat = gradient.reshape(-1)
-    size = float(flat.abs().max())
     deviation = uncertainty = 0.0
-    for i in flat.abs().argsort(descending=True)[:3].tolist():
+    for i in flat.abs().argsort(descending=True)[:entries].tolist():
 
         def along(value: float, i: int = i) -> float:
             new = start.clone()
             new.reshape(-1)[i] = value
-            return loss(new).item()
+            return function(new).item()
 
         number = float(start.reshape(-1)[i])
         numeric, error = derivative(along, number, scale=max(abs(number), 0.1 if start.ndim else 1e-3))
