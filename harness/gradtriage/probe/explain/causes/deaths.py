@@ -121,9 +121,9 @@ def _deaths(question: Question, targets: Sequence[Target], bits: int, *, moving:
     moved = moved_operations(tape, question.nudged_tape(targets, STEP))
     found: dict[tuple[Site, str], Death] = {}
     before: dict[tuple[Site, str], int] = {}
-    stuck, dead = _stuck(tape, moved, bits), _dead(tape, reports, bits)
+    stuck, dead = (dict.fromkeys(found) for found in (_stuck(tape, moved, bits), _dead(tape, reports, bits)))
     live = question.bits([target for target in question.targets if target.status == "ok"])
-    for index in dict.fromkeys([*stuck, *dead]):
+    for index in stuck | dead:
         operation = tape.operations[index]
         place = operation.key[0], operation.key[1]
         if place not in found:

@@ -34,10 +34,6 @@ def trained_elsewhere(listing: Listing, all_listings: Sequence[Listing]) -> list
     return [target for target in listing.targets if target.status == "none" and target.key in wanted]
 
 
-def _reached(listing: Listing) -> list[object]:
-    return [target.key for target in listing.targets if target.status == "ok"]
-
-
 def stopped_by_the_caller(question: Question, targets: Sequence[Target], wrong: Comparison) -> str:
     """Where the function that computes the gradient itself stops it for these targets; empty where it does not.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -319,8 +318,3 @@ def _slopes(call: GradientCall, identities: Identities, targets: Sequence[Target
         product = dense.to(along.dtype).conj() * along if leaf.is_complex() else dense.to(along.dtype) * along
         slopes[index] = float((product.real if product.is_complex() else product).sum())
     return slopes
-
-
-def processors() -> int:
-    """How many replays can run at the same time."""
-    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gradtriage.probe.explain.leaves.operations import tensors_in, written_tensor, written_tensors
 from gradtriage.probe.explain.leaves.transforms import Wrapped, in_transform, outside, physical
-from gradtriage.probe.explain.tape.customs import keeper, own_backward, set_backward, set_keeper
+from gradtriage.probe.explain.tape.customs import Formula, keeper, own_backward, set_backward, set_keeper
 from gradtriage.probe.explain.tape.numeric import Numeric
 from gradtriage.probe.sinks import nobody_told
 
@@ -263,15 +263,11 @@ class OtherBackward:
         change: Makes it of the function's own; None where it cannot.
     """
 
-    change: Callable[[Callable[..., Any]], Callable[..., Any] | None]
+    change: Callable[[Formula], Formula | None]
 
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """Changes the function's class for the rest of the replay: its process ends after it."""
-        own = own_backward(func)
-        changed = None if own is None else self.change(own)
-        if changed is None:
-            raise ValueError("the source of the backward cannot be changed")
-        set_backward(func, changed)
+        set_backward(func, _changed(own_backward(func), self.change))
         return run()
 
 
@@ -283,16 +279,19 @@ class OtherKeeper:
         change: Makes the function that keeps them of its own; None where it cannot.
     """
 
-    change: Callable[[Callable[..., Any]], Callable[..., Any] | None]
+    change: Callable[[Formula], Formula | None]
 
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """Changes the function's class for the rest of the replay."""
-        own = keeper(func)
-        changed = None if own is None else self.change(own)
-        if changed is None:
-            raise ValueError("the source of what keeps values cannot be changed")
-        set_keeper(func, changed)
+        set_keeper(func, _changed(keeper(func), self.change))
         return run()
+
+
+def _changed(own: Formula | None, change: Callable[[Formula], Formula | None]) -> Formula:
+    changed = None if own is None else change(own)
+    if changed is None:
+        raise ValueError("the source of the formula cannot be changed")
+    return changed
 
 
 @dataclass(frozen=True)
@@ -324,7 +323,7 @@ class OtherHelper:
 
     file: str
     line: int
-    change: Callable[[Callable[..., Any]], Callable[..., Any] | None]
+    change: Callable[[Formula], Formula | None]
 
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """Changes the helper's code for the rest of the replay, wherever it is known by whichever name."""
