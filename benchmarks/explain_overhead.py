@@ -8,6 +8,7 @@ import time
 import torch
 
 from gradtriage import explain
+from gradtriage.probe.explain.leaves.watch import LeafWatch
 from gradtriage.probe.explain.program import GradientCall
 from gradtriage.probe.explain.replay.replay import Conditions, conditions_hold
 from gradtriage.probe.explain.tape.trace import TapeRecorder
@@ -23,7 +24,7 @@ def chain(a: torch.Tensor, operations: int) -> torch.Tensor:
 
 
 def seconds_of(a: torch.Tensor, operations: int, *, recorded: bool) -> float:
-    conditions = Conditions({id(a): a})
+    conditions = Conditions(LeafWatch({id(a): a}))
     if recorded:
         conditions.recorder = TapeRecorder(lambda leaf: int(leaf is a))
     started = time.perf_counter()
