@@ -138,6 +138,7 @@ def _start(work: Work, seconds: float) -> _Child:
         os.close(reading)
         _be_quiet()
         torch.set_num_threads(1)
+        _make_autograd_engine()
         reply = Reply(writing)
         try:
             work(reply)
@@ -145,6 +146,16 @@ def _start(work: Work, seconds: float) -> _Child:
             reply.send(Failure(type(error).__name__, str(error)[:2000]))
     finally:
         os._exit(1)
+
+
+def _make_autograd_engine() -> None:
+    """After a fork torch makes its engine anew at the first tensor that is saved for a backward pass.
+
+    It does so without a lock: where several threads save their first at once, it is destroyed under their hands.
+    """
+    one = torch.ones((), requires_grad=True)
+    with torch.enable_grad():
+        torch.sin(one)
 
 
 def _be_quiet() -> None:
