@@ -29,7 +29,10 @@ class Site:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A changed file: `first` to `last` are the lines that were changed."""
+    """A changed file: `first` to `last` are the lines that were changed.
+
+    `control` is the file with what was planted and its right formula; None where nothing is planted.
+    """
 
     operator: str
     family: str
@@ -37,6 +40,7 @@ class Mutant:
     text: str
     first: int
     last: int
+    control: str | None = None
 
 
 _VALUE = {
@@ -252,7 +256,8 @@ def _planted(file: _File, statement: ast.stmt, site: Site, operator: str, value:
     right, wrong = _WRONG_LINES[operator]
     first = changed.count("\n") + _PLANTED[: _PLANTED.index(right)].count("\n") + 1
     text = changed + _PLANTED.replace(right, wrong)
-    return Mutant(operator, "backward", site.file, _with_torch(text), first, first)
+    control = _with_torch(changed + _PLANTED)
+    return Mutant(operator, "backward", site.file, _with_torch(text), first, first, control)
 
 
 def _own_backward(text: str, name: str, random_: random.Random) -> Mutant | None:

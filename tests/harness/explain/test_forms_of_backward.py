@@ -213,6 +213,47 @@ def a_function_in_another_form_that_is_right(a, b):
     return RightForms.apply(a, b).sum()
 
 
+class TakenOnce(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        doubled = x * 2.0
+        return doubled.sin()
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        slope = (x * 2.0).cos()
+        return -grad * slope * 2.0  # <-- an apply that was taken from the class once and for all
+
+
+taken_once = TakenOnce.apply
+
+
+@bodies.add("wrong-backward", "custom-backward", a=a)
+def an_apply_that_was_taken_from_the_class_once_and_for_all(a):
+    return (taken_once(a) * a).sum()
+
+
+class Blended(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, y, z):
+        ctx.save_for_backward(x, y, z)
+        return x.sin() * y + z.cos() * x
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, y, z = ctx.saved_tensors
+        first = x.cos() * 0.3 + 1.7
+        second = z.exp() - first
+        return grad * (first * y + second), grad * x.sin(), -grad * z.sin() * x  # <-- a formula that nothing mends
+
+
+@bodies.add("wrong-backward", "custom-backward", "supported", a=a, b=b)
+def a_formula_that_nothing_mends(a, b):
+    return Blended.apply(a, b, a * b).sum()
+
+
 @pytest.mark.parametrize("body", bodies.values(), ids=bodies)
 def test_the_line_of_the_formula_is_named_for(body):
     check(body)

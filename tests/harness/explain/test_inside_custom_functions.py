@@ -127,6 +127,94 @@ def a_forward_with_zeros_and_blocks_without_gradients(a):
     return Masked.apply(a).sum()
 
 
+class BoundedInside(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        bounded = x.clamp(max=0.5)  # <-- a bound inside a forward of which the formula knows nothing
+        return bounded.exp() * y
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, y = ctx.saved_tensors
+        slope = x.exp()
+        return grad * slope * y, grad * slope
+
+
+@bodies.add("wrong-backward", "saturated", a=two, b=leaf(1.0, 2.0))
+def a_bound_inside_a_forward_of_which_the_formula_knows_nothing(a, b):
+    return BoundedInside.apply(a, b).sum()
+
+
+class ZeroedForward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        scaled = x * 0.0  # <-- a value zeroed inside a forward
+        return scaled.exp()
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return grad * x.exp()
+
+
+@bodies.add("wrong-backward", "zero-factor", a=two)
+def a_value_zeroed_inside_a_forward(a):
+    return (ZeroedForward.apply(a) + a).sum()
+
+
+class StepOfNothing(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.sign() * 2.0
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad
+
+
+@bodies.add("wrong-backward|partial", "hook", a=two)
+def a_step_whose_operand_stays_where_it_is(a):
+    y = a * 2.0
+    y.register_hook(lambda grad: grad * 1.5)  # <-- here
+    return (StepOfNothing.apply(torch.ones(2, **F64) * a.detach()) + y).sum()
+
+
+class InnerWrong(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.sin()
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        slope = x.cos()
+        return grad * slope * 1.5  # <-- a wrong formula that another backward calls
+
+
+class OuterRight(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return InnerWrong.apply(x) * 2.0
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        with torch.enable_grad():
+            again = x.detach().requires_grad_()
+            value = InnerWrong.apply(again) * 2.0
+            (slope,) = torch.autograd.grad(value, again, grad)
+        return slope
+
+
+@bodies.add("wrong-backward", "custom-backward", a=two)
+def a_wrong_formula_that_another_backward_calls(a):
+    return (OuterRight.apply(a) * a).sum()
+
+
 @pytest.mark.parametrize("body", bodies.values(), ids=bodies)
 def test_the_line_is_named_and_proven_for(body):
     check(body)

@@ -51,7 +51,7 @@ def path_of(tape: Tape, cause: Cause) -> list[Step]:
 
 def _operation_of(tape: Tape, cause: Cause) -> int | None:
     def fits(operation: Operation) -> bool:
-        places = (operation.key[0], operation.gradless, operation.backward_site)
+        places = (operation.key[0], operation.gradless, operation.custom.backward_site if operation.custom else None)
         return any(
             place is not None and (place.file, place.line) == (cause.site.file, cause.site.line) for place in places
         )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.causes.cuts import moved_operations
+from gradtriage.probe.explain.causes.held import Death, flats_inside, zeros_inside
 from gradtriage.probe.explain.causes.repairs import NonZeroOperand, NoWrite
 from gradtriage.probe.explain.leaves.operations import FLAT, INTEGER, writes
 from gradtriage.probe.explain.question.question import Cause, Question
 from gradtriage.probe.explain.replay.replays import BodyFailedError
-from gradtriage.probe.explain.tape.inside import zero_factor
 from gradtriage.probe.explain.tape.rewrites import Identity, NonZero, NonZeroNumber, Rewrite
 from gradtriage.probe.explain.tape.tape import LEAF
 
@@ -23,24 +22,6 @@ if TYPE_CHECKING:
 
 MOST_DEATHS = 16
 STEP = 1e-4
-
-
-@dataclass(frozen=True)
-class Death:
-    """Operations of one line that hold their result constant, and what would bring it to life.
-
-    Attributes:
-        rewrites: Alternatives, the likeliest first.
-        evidence: Where a zero comes from.
-        unusual: Nothing in its name says that it may hold something constant.
-    """
-
-    site: Site
-    kind: str
-    op: str
-    rewrites: tuple[Mapping[Key, Rewrite], ...]
-    evidence: dict[str, object]
-    unusual: bool = False
 
 
 def zero_causes(question: Question, targets: Sequence[Target], *, moving: bool = False) -> tuple[str, list[Cause]]:
@@ -129,6 +110,14 @@ def _deaths(question: Question, targets: Sequence[Target], bits: int, *, moving:
         if place not in found:
             if index not in dead and operation.key[1].lstrip("_") in _INVARIANT:
                 continue
+            if operation.custom:
+                if moving and index not in stuck:
+                    continue
+                inside = [*zeros_inside(tape, [operation.key]), *flats_inside(tape, [operation.key])]
+                for one in inside:
+                    found[one.site, one.op] = one
+                    before[one.site, one.op] = _computed_before(tape, index, bits)
+                continue
             death = _death(tape, operation, bits)
             if death is not None and moving and death.kind == "zero-factor" and index not in stuck:
                 continue  # a product of two that are zero moves with both
@@ -183,8 +172,6 @@ def _dead(tape: Tape, reports: Sequence[NodeReport], bits: int) -> list[int]:
 
 def _death(tape: Tape, operation: Operation, bits: int) -> Death | None:
     site, name, _ = operation.key
-    if operation.custom:
-        return _death_inside(tape, operation)
     factor = _zero_factor(tape, operation, bits)
     if factor is not None:
         origin = origin_of_zero(tape, factor)
@@ -244,19 +231,6 @@ def _undone(name: str) -> Rewrite:
 def _alike(tape: Tape, operation: Operation) -> list[Operation]:
     """All calls of the operation from its line."""
     return [other for other in tape.operations if other.key[:2] == operation.key[:2]]
-
-
-def _death_inside(tape: Tape, function: Operation) -> Death | None:
-    """A factor that is zero inside the forward of a custom function."""
-    found = zero_factor(tape.inside.get(function.key, ()))
-    if found is None:
-        return None
-    absorbing, born = found
-    site, name, _ = absorbing.key
-    origin = born.key[0]
-    other: Rewrite = NonZeroNumber() if absorbing.zero_number else NonZero()
-    evidence = {"origin": origin.told}
-    return Death(site, "zero-factor", name, ({born.key: other},), dict(evidence))
 
 
 def _zeros_of(tape: Tape, index: int) -> dict[Key, Rewrite]:

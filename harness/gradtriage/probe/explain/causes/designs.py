@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.causes.cuts import Cut, find_cuts, moved_operations
-from gradtriage.probe.explain.leaves.operations import HOOKS
+from gradtriage.probe.explain.causes.held import zeros_inside
+from gradtriage.probe.explain.leaves.operations import HOOKS, INTEGER
 from gradtriage.probe.explain.question.question import Design
 from gradtriage.probe.explain.source.intent import is_meaning_name, said_by_comment, said_by_name, said_by_settings
 from gradtriage.probe.explain.tape.flow import Exit, Flow
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from gradtriage.probe.explain.question.question import Comparison, Question
     from gradtriage.probe.explain.replay.listings import Target
     from gradtriage.probe.explain.source.sites import Site
-    from gradtriage.probe.explain.tape.tape import Key, Operation
+    from gradtriage.probe.explain.tape.tape import Key, Operation, Tape
 
 _DIFFERENCES = frozenset({"sub", "subtract", "__sub__", "__rsub__", "rsub", "sub_", "__isub__"})
 _RATIOS = frozenset({"div", "divide", "true_divide", "__truediv__", "__rtruediv__", "__rdiv__", "div_", "__itruediv__"})
@@ -82,7 +83,11 @@ def find_steps(question: Question, targets: Sequence[Target], wrong: Comparison)
     Their result does not follow their operand (they round, compare, fire), so the derivative is zero. Of one operand
     only: what else is constant inside is a fault of its own.
     """
-    tape, nudged, bits = question.tape(), question.nudged_tape(targets, wrong.numeric.step), question.bits(targets)
+    tape, nudged, bits = (
+        question.backward()[0],
+        question.nudged_tape(targets, wrong.numeric.step),
+        question.bits(targets),
+    )
     moved = moved_operations(tape, nudged)
     groups: dict[tuple[Site, str], list[tuple[int, Operation]]] = {}
     for index, operation in enumerate(tape.operations):
@@ -90,10 +95,21 @@ def find_steps(question: Question, targets: Sequence[Target], wrong: Comparison)
             groups.setdefault(operation.key[:2], []).append((index, operation))
     meant = Meant()
     for (site, name), calls in groups.items():
-        if all(sum(call.arguments) == 1 and index not in moved for index, call in calls):
+        if all(_is_step(tape, index, moved, bits) for index, _ in calls):
             meant.designs.append(Design(site, f"{name} is a step that is given a slope", question.names(bits)))
             meant.rewrites.update({call.key: Still() for _, call in calls})
     return meant
+
+
+def _is_step(tape: Tape, index: int, moved: set[int], bits: int) -> bool:
+    """Whether the result stays although the one operand follows the targets: by rounding or comparing."""
+    call = tape.operations[index]
+    live = [source for source, reach in zip(call.sources, call.reach_in, strict=True) if reach & bits]
+    follows = any(source == LEAF or source in moved for source in live)
+    alone = call.custom is not None and sum(call.custom.arguments) == 1
+    inside = tape.inside.get(call.key, ())
+    stepping = not inside or any(one.key[1] in INTEGER for one in inside if not one.backward)
+    return alone and follows and index not in moved and stepping and not zeros_inside(tape, [call.key])
 
 
 def said(site: Site, listed: Sequence[str]) -> str:
@@ -225,8 +241,8 @@ def _slope_reason(operation: Operation, listed: Sequence[str]) -> str:
         return ""
     if is_meaning_name(name):
         return f"{name} says so by its name"
-    places = [site] if operation.backward_site is None else [site, operation.backward_site]
-    return next((reason for place in places if (reason := said(place, listed))), "")
+    places = (site, operation.custom and operation.custom.backward_site)
+    return next((reason for place in places if place and (reason := said(place, listed))), "")
 
 
 def shown(designs: Sequence[Design]) -> str:

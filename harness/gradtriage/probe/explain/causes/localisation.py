@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gradtriage.probe.explain.replay.replays import BodyFailedError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gradtriage.probe.explain.question.question import Comparison, Question
     from gradtriage.probe.explain.replay.listings import Target
     from gradtriage.probe.explain.source.statements import Statement
-    from gradtriage.probe.explain.tape.tape import Key, Operation
+    from gradtriage.probe.explain.tape.tape import CustomCall, Key
 
 # agreement of autograd with differences that stand in its place
 AGREEMENT = 1e-4
@@ -28,6 +28,20 @@ _MOST_EDITS = 48
 _MOST_FORMS = 96
 _MOST_TRIALS = 320
 _MOST_HELPERS = 4
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a formula that is wrong.
+
+    Attributes:
+        evidence: What tells it from the others.
+        settled: Whether it can be no other: a change of it mends the gradient, or there is no other.
+    """
+
+    site: Site
+    evidence: dict[str, object]
+    settled: bool
 
 
 _Change = Callable[[Callable[..., Any]], Callable[..., Any] | None]
@@ -53,7 +67,7 @@ class Localisation:
     """
 
     def __init__(
-        self, question: Question, targets: Sequence[Target], wrong: Comparison, calls: Sequence[Operation], site: Site
+        self, question: Question, targets: Sequence[Target], wrong: Comparison, calls: Sequence[CustomCall], site: Site
     ) -> None:
         self._question, self._targets, self._wrong, self._calls = question, targets, wrong, calls
         self._trials = iter(range(_MOST_TRIALS))
@@ -64,11 +78,11 @@ class Localisation:
     def _mending(self, formula: Formula, other: Callable[[_Change], Rewrite]) -> _Mending:
         return _Mending(self._question, self._targets, self._wrong, self._calls, formula, other, self._trials)
 
-    def line(self) -> tuple[Site, dict[str, object]]:
-        """The likeliest line of the formula, with what tells it from the others."""
+    def line(self) -> Line:
+        """The likeliest line of the formula."""
         formula = self._own.formula
         if not formula.statements:
-            return formula.site, {}
+            return Line(formula.site, {}, settled=True)
         elements = self._wrong_elements()
         candidates: Sequence[Statement] = formula.of_elements(elements) or formula.statements
         computing = [statement for statement in candidates if not statement.plain] or list(candidates)
@@ -76,15 +90,15 @@ class Localisation:
         evidence: dict[str, object] = {"operands": sorted(elements)}
         if not any(statement.names & formula.gradients for statement in candidates):
             evidence["ignores"] = "the gradient that comes in"
-            return formula.at(computing[-1]), evidence
+            return Line(formula.at(computing[-1]), evidence, settled=True)
         zeroed = self._zeroed()
         if zeroed is not None:
-            return zeroed, {**evidence, "zeroed": "the gradient is zero from here on"}
+            return Line(zeroed, {**evidence, "zeroed": "the gradient is zero from here on"}, settled=True)
         mended = self._mended(computing, elements)
         if mended:
             site, by = mended
-            return site, {**evidence, "mended_by": by}
-        return formula.at(more[-1]), evidence
+            return Line(site, {**evidence, "mended_by": by}, settled=True)
+        return Line(formula.at(more[-1]), evidence, settled=len({statement.line for statement in computing}) == 1)
 
     def _mended(self, computing: Sequence[Statement], elements: set[int]) -> tuple[Site, float | str] | None:
         """What mends it, the likeliest first.
@@ -208,7 +222,7 @@ class _Mending:
         question: Question,
         targets: Sequence[Target],
         wrong: Comparison,
-        calls: Sequence[Operation],
+        calls: Sequence[CustomCall],
         formula: Formula,
         other: Callable[[_Change], Rewrite],
         trials: Iterator[int],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from gradtriage.probe.explain.causes.held import flats_inside, zeros_inside
 from gradtriage.probe.explain.causes.localisation import AGREEMENT, Localisation, slope_under
 from gradtriage.probe.explain.causes.repairs import Constant, NoWrite
 from gradtriage.probe.explain.leaves.operations import HOOKS, MODULE_HOOKS
@@ -12,11 +13,13 @@ from gradtriage.probe.explain.question.question import Cause, Comparison, Questi
 from gradtriage.probe.explain.replay.replays import BodyFailedError
 from gradtriage.probe.explain.tape.inside import write_into_gradient
 from gradtriage.probe.explain.tape.rewrites import LeftToAutograd, NoHook, NumericBackward, OwnGradients, Rewrite
+from gradtriage.probe.explain.tape.tape import CustomCall
 
 if TYPE_CHECKING:
+    from gradtriage.probe.explain.causes.held import Death
     from gradtriage.probe.explain.replay.listings import Target
     from gradtriage.probe.explain.source.sites import Site
-    from gradtriage.probe.explain.tape.tape import Operation
+    from gradtriage.probe.explain.tape.tape import Key, Operation, Tape
 
 _MOST_STATEMENTS = 24
 
@@ -64,36 +67,72 @@ def backward_causes(question: Question, targets: Sequence[Target], wrong: Compar
     if written is not None:
         return [written]
     bits = question.bits(targets)
-    for operations in _suspects(question, bits):
-        name = operations[0].key[1]
+    suspects = _suspects(question, bits)
+    for calls in suspects:
+        where, name, _ = calls[0].key
         rewrite: Rewrite = NoHook() if name in HOOKS else NumericBackward()
-        slope = slope_under(question, targets, {operation.key: rewrite for operation in operations})
+        slope = slope_under(question, targets, {call.key: rewrite for call in calls})
         if slope is None or not wrong.numeric.agrees(slope, max(question.tolerance, AGREEMENT)):
-            slope = _slope_of_another_loss(question, targets, operations)
+            slope = _slope_of_another_loss(question, targets, calls)
         if slope is None:
             continue
         kind = "hook" if name in HOOKS else "custom-backward"
-        evidence = {"autograd": wrong.autograd, "numeric": wrong.numeric.value, "autograd_restored": slope}
-        site = operations[0].backward_site
+        evidence: dict[str, object] = {"autograd": wrong.autograd, "numeric": wrong.numeric.value}
+        evidence["autograd_restored"] = slope
+        site = calls[0].backward_site
         if site is None:
-            return [Cause(kind, operations[0].key[0], name, question.names(bits), "proven", evidence)]
-        located, more = Localisation(question, targets, wrong, operations, site).line()
-        return [Cause(kind, located, name, question.names(bits), "proven", {**evidence, **more})]
-    return []
+            return [Cause(kind, where, name, question.names(bits), "proven", evidence)]
+        held = _held_in_forward(question, targets, wrong, calls, zeros_inside)
+        if held is not None:
+            return [held]
+        line = Localisation(question, targets, wrong, calls, site).line()
+        held = None if line.settled else _held_in_forward(question, targets, wrong, calls, flats_inside)
+        if held is not None:
+            return [held]
+        evidence |= line.evidence
+        if not line.settled:
+            evidence["line"] = "the likeliest; that the function's gradient is wrong is proven"
+        proof = "proven" if line.settled else "supported"
+        return [Cause(kind, line.site, name, question.names(bits), proof, evidence)]
+    functions = [call for calls in suspects for call in calls if call.key[1] not in HOOKS]
+    held = _held_in_forward(question, targets, wrong, functions, zeros_inside)
+    held = held or _held_in_forward(question, targets, wrong, functions, flats_inside)
+    return [] if held is None else [held]
 
 
-def _slope_of_another_loss(
-    question: Question, targets: Sequence[Target], operations: Sequence[Operation]
-) -> float | None:
+def _held_in_forward(
+    question: Question,
+    targets: Sequence[Target],
+    wrong: Comparison,
+    calls: Sequence[CustomCall],
+    deaths: Callable[[Tape, list[Key]], list[Death]],
+) -> Cause | None:
+    """A value that the forward holds constant, of which the formula knows nothing: left as it is, both agree."""
+    tape, _ = question.backward()
+    for death in deaths(tape, [call.key for call in calls]):
+        for rewrites in death.rewrites:
+            try:
+                comparison = question.compare(targets, rewrites)
+            except BodyFailedError:
+                continue
+            if comparison.agree and comparison.conclusive and comparison.numeric.moved:
+                evidence = {**death.evidence, "autograd": wrong.autograd, "numeric": wrong.numeric.value}
+                evidence |= {"autograd_revived": comparison.autograd, "numeric_revived": comparison.numeric.value}
+                names = question.names(question.bits(targets))
+                return Cause(death.kind, death.site, death.op, names, "proven", evidence)
+    return None
+
+
+def _slope_of_another_loss(question: Question, targets: Sequence[Target], calls: Sequence[CustomCall]) -> float | None:
     """Autograd's derivative with a custom function left to autograd, where that changes the loss and is right.
 
     A loss that is made of gradients, as of forces, is another one with another backward. Only a function whose forward
     needs no context can be left to autograd.
     """
-    if not operations[0].contextless:
+    if not calls[0].contextless:
         return None
     try:
-        comparison = question.compare(targets, {operation.key: LeftToAutograd() for operation in operations})
+        comparison = question.compare(targets, {call.key: LeftToAutograd() for call in calls})
     except BodyFailedError:
         return None
     return comparison.autograd if comparison.agree and comparison.conclusive and comparison.numeric.moved else None
@@ -120,14 +159,23 @@ def _written_gradient(question: Question, targets: Sequence[Target], wrong: Comp
     return None
 
 
-def _suspects(question: Question, bits: int) -> list[list[Operation]]:
-    """Custom functions on the way from the targets, and hooks, with all its calls; none that are meant."""
-    groups: dict[tuple[object, str], list[Operation]] = {}
-    for operation in question.tape().operations:
+def _suspects(question: Question, bits: int) -> list[list[CustomCall]]:
+    """Custom functions on the way from the targets, and hooks, with all their calls; none that are meant.
+
+    Those that are called inside of others come first: they are what these may be wrong by.
+    """
+    tape, _ = question.backward()
+    nested, outer = [], []
+    for operation in tape.operations:
         on_the_way = operation.key[1] in MODULE_HOOKS or any(reach & bits for reach in operation.reach_in)
-        if operation.key in question.meant:
+        if not on_the_way or operation.key in question.meant:
             continue
-        if on_the_way and (operation.custom or operation.key[1] in HOOKS):
-            place = operation.backward_site or operation.key[0]
-            groups.setdefault((place, operation.key[1]), []).append(operation)
+        if operation.custom:
+            outer.append(operation.custom)
+            nested += tape.nested.get(operation.key, [])
+        elif operation.key[1] in HOOKS:
+            outer.append(CustomCall(operation.key))
+    groups: dict[tuple[Site, str], list[CustomCall]] = {}
+    for call in nested + outer:
+        groups.setdefault((call.backward_site or call.key[0], call.key[1]), []).append(call)
     return list(groups.values())

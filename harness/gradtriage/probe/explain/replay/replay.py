@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 import torch.utils.checkpoint
 from torch import Tensor
+from torch._functorch import autograd_function
 from torch.overrides import TorchFunctionMode
 
 from gradtriage.probe.explain.leaves.identity import outputs_of
@@ -191,18 +192,29 @@ def _copies_are_seen(conditions: Conditions) -> Iterator[None]:
 
 @contextmanager
 def _function_calls_are_seen(conditions: Conditions) -> Iterator[None]:
-    """`autograd.Function.apply` never meets the function mode; it is one operation, whatever its forward calls."""
-    original = torch.autograd.Function.__dict__["apply"]
+    """Custom functions never meet the function mode; each is one operation, whatever its forward calls.
 
-    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        run = functools.partial(original.__get__(None, cls), *args, **kwargs)
-        return _operation(conditions, cls, args, kwargs, run)
+    `apply` is often taken from the class once and for all (`square = Square.apply`), so it is caught where it leads to:
+    to the class behind `Function`, or inside a transform to the operator for that.
+    """
+    plain: Any = torch.autograd.function._SingleLevelFunction
+    transformed = autograd_function.custom_function_call
 
-    torch.autograd.Function.apply = classmethod(apply)  # type: ignore[assignment, method-assign]
+    def apply(cls: Any, *args: Any) -> Any:
+        run = functools.partial(super(plain, cls).apply, *args)
+        # what a transform makes of a function for one of its levels is no function of anybody's
+        return _operation(conditions, cls, args, {}, run) if issubclass(cls, torch.autograd.Function) else run()
+
+    def apply_transformed(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        return _operation(conditions, cls, args, kwargs, functools.partial(transformed, cls, *args, **kwargs))
+
+    plain.apply = classmethod(apply)
+    autograd_function.custom_function_call = apply_transformed  # type: ignore[assignment]
     try:
         yield
     finally:
-        torch.autograd.Function.apply = original  # type: ignore[method-assign]
+        del plain.apply
+        autograd_function.custom_function_call = transformed
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import functools
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from gradtriage.probe.explain.replay.children import ChildFailedError, Failure, 
 from gradtriage.probe.explain.replay.listings import Lister, Listing, Target
 from gradtriage.probe.explain.replay.replay import Conditions, conditions_hold
 from gradtriage.probe.explain.replay.results import Kept, Moved
-from gradtriage.probe.explain.tape.backward import NodeReport, watch_backward
+from gradtriage.probe.explain.tape.backward import NodeReport, formulas_are_seen, watch_backward
 from gradtriage.probe.explain.tape.rewrites import FindSingular, Rewrite
 from gradtriage.probe.explain.tape.trace import TapeRecorder
 from gradtriage.probe.sinks import nobody_told
@@ -134,9 +135,16 @@ class Replays:
         def work(reply: Reply) -> None:
             leaves = LeafWatch(self._old)
             conditions = Conditions(leaves, keep_graphs=keep_graphs)
+            seeing: AbstractContextManager[None] = contextlib.nullcontext()
             if rewrites:
-                conditions.recorder = TapeRecorder(lambda _: 0, rewrites=rewrites, full=False)
-            self._until(number, conditions, lambda call: _slopes(call, leaves.identities, targets), reply)
+                conditions.recorder = recorder = TapeRecorder(lambda _: 0, rewrites=rewrites, full=False)
+                seeing = formulas_are_seen(recorder)
+
+            def answer(call: GradientCall) -> list[float]:
+                with seeing:
+                    return _slopes(call, leaves.identities, targets)
+
+            self._until(number, conditions, answer, reply)
 
         return list(self._checked(run_child(work, self._seconds)))
 

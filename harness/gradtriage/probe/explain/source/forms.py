@@ -33,7 +33,7 @@ def forms(value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
         value: An expression; it is left as it is.
     """
     nodes = [node for node in ast.walk(value) if isinstance(node, ast.expr)]
-    for step in (_operators, _turns, _functions, _orders, _numbers, _comparisons, _omissions):
+    for step in (_operators, _turns, _functions, _orders, _numbers, _squares, _comparisons, _omissions):
         for position, node in enumerate(nodes):
             for change in step(node):
                 yield _changed(value, position, change)
@@ -136,6 +136,13 @@ def _numbers(node: ast.expr) -> Iterator[_Change]:
         others = (-number, number * 2, number / 2) if isinstance(number, float) else ()
     for other in others:
         yield lambda _, other=other: ast.Constant(other)  # type: ignore[misc]
+
+
+def _squares(node: ast.expr) -> Iterator[_Change]:
+    """The square of a variable or of what a method gives."""
+    called = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    if called or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)):
+        yield lambda n: ast.BinOp(n, ast.Pow(), ast.Constant(2))
 
 
 def _comparisons(node: ast.expr) -> Iterator[_Change]:

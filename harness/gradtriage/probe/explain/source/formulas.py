@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -202,7 +203,7 @@ class Formula:
         else:
             by: ast.expr = ast.Name(edit.by, ast.Load()) if isinstance(edit.by, str) else ast.Constant(edit.by)
             replaced(node, value, ast.BinOp(by, ast.Mult(), value))
-        plain = getattr(function, "__func__", function)
+        plain = inspect.unwrap(getattr(function, "__func__", function))
         written = getattr(plain, "__code__", None)
         if written is None or written.co_freevars:
             return None

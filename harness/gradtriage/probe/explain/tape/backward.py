@@ -62,22 +62,22 @@ def watch_backward(call: GradientCall, recorder: TapeRecorder) -> list[NodeRepor
     for node in nodes_of(call):
         node.register_hook(_hook(node, reports))
     # a pass that raises ends there, and what it did before is told
-    with _formulas_are_seen(recorder), contextlib.suppress(Exception):
+    with formulas_are_seen(recorder), contextlib.suppress(Exception):
         call.gradients()
     return reports
 
 
 @contextmanager
-def _formulas_are_seen(recorder: TapeRecorder) -> Iterator[None]:
-    """What the backwards of custom functions call is recorded, each beside the operation that it belongs to."""
+def formulas_are_seen(recorder: TapeRecorder) -> Iterator[None]:
+    """What the backwards of custom functions call is recorded, each beside the operation that it belongs to.
+
+    What a backward calls may have custom functions in turn: theirs belong to the same operation.
+    """
     function: Any = torch.autograd.function.BackwardCFunction
     original = function.apply
 
     def apply(node: Any, *gradients: Any) -> Any:
-        made_by = node.metadata.get(OPERATION)
-        if made_by is None:
-            return original(node, *gradients)
-        with recorder.within(recorder.tape.operations[made_by].key, received=gradients), _InsideMode(recorder):
+        with recorder.within_formula(node.metadata.get(OPERATION), gradients), _InsideMode(recorder):
             return original(node, *gradients)
 
     function.apply = apply

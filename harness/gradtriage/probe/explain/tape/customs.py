@@ -18,6 +18,11 @@ def is_function(function: Any) -> bool:
     return isinstance(function, type) and issubclass(function, torch.autograd.Function)
 
 
+def is_made_by_torch(function: Any) -> bool:
+    """Whether a custom function was made of another for a level of a transform."""
+    return str(getattr(function, "__module__", "")).startswith("torch._functorch")
+
+
 def own_backward(function: Any) -> Formula | None:
     """The backward of a custom function as its author wrote it, also one registered for a custom operator."""
     registered = _registered(function)

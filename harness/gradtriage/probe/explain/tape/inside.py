@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,18 +74,17 @@ def birth_of_zero(inner: Sequence[Inner]) -> Inner | None:
     return found[0] if found else None
 
 
-def zero_factor(inner: Sequence[Inner]) -> tuple[Inner, Inner] | None:
-    """The operation of a forward in which a zero absorbs another operand, and the one that made the zero there."""
+def zero_factors(inner: Sequence[Inner]) -> Iterator[tuple[Inner, Inner]]:
+    """Operations of a forward in which a zero absorbs another operand, each with the one that made the zero there."""
     forward = [one for one in inner if not one.backward]
     for one in forward:
         if not one.zeros or all(one.zeros_in):
             continue
         if one.zero_number:
-            return one, one
+            yield one, one
         for source, zeros in zip(one.sources, one.zeros_in, strict=True):
             if zeros and source >= 0:
-                return one, _origin(forward, source)
-    return None
+                yield one, _origin(forward, source)
 
 
 def _origin(forward: Sequence[Inner], position: int) -> Inner:

@@ -107,7 +107,9 @@ class Identity:
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """The first tensor that went in, where it fits in shape; else the operation's own result."""
         result = run()
-        operands = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor) and physical(a).requires_grad]
+        tensors = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
+        # inside a custom function none has a gradient
+        operands = [a for a in tensors if physical(a).requires_grad] or [a for a in tensors if a.is_floating_point()]
         if (
             isinstance(result, Tensor)
             and operands

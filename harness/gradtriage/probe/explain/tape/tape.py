@@ -17,6 +17,24 @@ Key = tuple[Site, str, int]
 UNKNOWN, LEAF = -1, -2
 
 
+@dataclass(frozen=True)
+class CustomCall:
+    """A call of a custom function.
+
+    Attributes:
+        arguments: Which of its arguments have a gradient.
+        backward_site: Where its backward begins; None for what has no source in Python.
+        keeper_site: Where the function begins that keeps values for the backward.
+        contextless: Its forward takes no context: it can be called like any other.
+    """
+
+    key: Key
+    arguments: tuple[bool, ...] = ()
+    backward_site: Site | None = None
+    keeper_site: Site | None = None
+    contextless: bool = False
+
+
 @dataclass
 class Operation:
     """One recorded operation.
@@ -33,11 +51,7 @@ class Operation:
         foreign: Which of them have a graph and were not made in this run.
         past: The targets behind the memory that it writes into past autograd.
         zero_number: It multiplies by the number 0.
-        custom: It is a custom function.
-        arguments: Of a custom function: which of its arguments have a gradient.
-        backward_site: Where that function's backward begins.
-        contextless: That function's forward takes no context: it can be called like any other.
-        keeper_site: Where the function begins that keeps values for it.
+        custom: What there is to know of a custom function; None for other operations.
         leaf_memory: The output is memory of a leaf in question, and so follows it.
         gradless: The place where the recording of gradients was switched off, if it was.
         state: Whose memory it writes into without a gradient: a module's parameter or buffer.
@@ -52,12 +66,8 @@ class Operation:
     escape: bool
     gradless: Site | None
     zeros: bool = False
-    custom: bool = False
-    backward_site: Site | None = None
-    keeper_site: Site | None = None
-    contextless: bool = False
+    custom: CustomCall | None = None
     leaf_memory: bool = False
-    arguments: tuple[bool, ...] = ()
     zero_number: bool = False
     past: int = 0
     foreign: frozenset[int] = frozenset()
@@ -73,9 +83,11 @@ class Tape:
     Attributes:
         calls: For each gradient computation so far the number of operations before it.
         inside: For each custom function the operations inside of it.
+        nested: For each custom function the custom functions that its forward and its backward call.
     """
 
     operations: list[Operation] = field(default_factory=list)
     calls: list[int] = field(default_factory=list)
     values: dict[Key, Any] = field(default_factory=dict)
     inside: dict[Key, list[Inner]] = field(default_factory=dict)
+    nested: dict[Key, list[CustomCall]] = field(default_factory=dict)

@@ -31,11 +31,18 @@ from gradtriage.probe.explain.leaves.threads import current_strand, numbered
 from gradtriage.probe.explain.leaves.transforms import SEEN, Wrapped, in_transform, is_wrapped, outside, physical
 from gradtriage.probe.explain.source.sites import Site, calling_site, leaves_block
 from gradtriage.probe.explain.tape.backward import mark_nodes
-from gradtriage.probe.explain.tape.customs import is_function, keeper, keeps_apart, own_backward, site_of
+from gradtriage.probe.explain.tape.customs import (
+    is_function,
+    is_made_by_torch,
+    keeper,
+    keeps_apart,
+    own_backward,
+    site_of,
+)
 from gradtriage.probe.explain.tape.inside import Inner, all_finite, all_zero
 from gradtriage.probe.explain.tape.reach import Reach
 from gradtriage.probe.explain.tape.slopes import meant_slope
-from gradtriage.probe.explain.tape.tape import LEAF, UNKNOWN, Key, Operation, Tape
+from gradtriage.probe.explain.tape.tape import LEAF, UNKNOWN, CustomCall, Key, Operation, Tape
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.tape.rewrites import Rewrite
@@ -116,7 +123,7 @@ class TapeRecorder:
         if not self._full:
             return self._result(key, func, args, kwargs, run)
         if self._thread.function is not None:
-            return self._inner(key, args, kwargs, run)
+            return self._inner(key, func, args, kwargs, run)
         with outside(), self._lock:
             inputs = list(map(physical, tensors_in((args, kwargs))))
             reach_in = [self._reach.of(tensor) for tensor in inputs]
@@ -170,7 +177,26 @@ class TapeRecorder:
         finally:
             self._thread.function = before
 
-    def _inner(self, key: Key, args: Sequence[Any], kwargs: Mapping[str, Any], run: Callable[[], Any]) -> Any:
+    @contextmanager
+    def within_formula(self, made_by: int | None, received: Sequence[Tensor | None]) -> Iterator[None]:
+        """The backward of a custom function.
+
+        Args:
+            made_by: The operation that the function is; None for one that another calls, or that was there before.
+            received: The gradients that come in.
+        """
+        foreign = self._full and made_by is None and self._thread.function is None
+        self._thread.inside += foreign
+        try:
+            own = None if made_by is None or not self._full else self.tape.operations[made_by].key
+            with nullcontext() if own is None else self.within(own, received=received):
+                yield
+        finally:
+            self._thread.inside -= foreign
+
+    def _inner(
+        self, key: Key, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Callable[[], Any]
+    ) -> Any:
         result = run()
         function = self._thread.function
         assert function is not None  # noqa: S101 - asked by the caller
@@ -198,6 +224,8 @@ class TapeRecorder:
                 for output in outputs:
                     self._made_inside[id(output)] = weakref.ref(output), len(inner)
                 inner.append(one)
+                if is_function(func) and not is_made_by_torch(func):
+                    self.tape.nested.setdefault(function.key, []).append(custom_call(key, func, args))
         finally:
             self._pause(False)
             self._thread.inside -= 1
@@ -288,7 +316,6 @@ class TapeRecorder:
         if name in FILLERS:
             sources, reach_in = [], []
         gradless = None if torch.is_grad_enabled() else self._thread.gradless or key[0]
-        custom = isinstance(func, type)
         operation = Operation(
             key,
             sources,
@@ -298,12 +325,8 @@ class TapeRecorder:
             escape,
             gradless,
             zeros=bool(outputs) and all(figure == 0.0 for figure in digest),
-            custom=custom,
-            backward_site=site_of(own_backward(func)) if is_function(func) else None,
-            keeper_site=site_of(keeper(func)) if is_function(func) else None,
-            contextless=is_function(func) and keeps_apart(func),
+            custom=custom_call(key, func, arguments[0]) if isinstance(func, type) else None,
             leaf_memory=any(storage_of(output) in self._leaf_memory for output in outputs),
-            arguments=differentiated(arguments[0]) if custom else (),
             zero_number=name in PRODUCTS and any(not isinstance(a, Tensor) and a == 0 for a in arguments[0]),
             past=past,
             zeros_in=zeros_in,
@@ -333,9 +356,14 @@ class TapeRecorder:
         return next((owner for owner in ("parameter", "buffer") if owner in owners), "")
 
 
-def differentiated(arguments: Sequence[Any]) -> tuple[bool, ...]:
-    """Which arguments are tensors with a gradient."""
-    return tuple(isinstance(a, Tensor) and physical(a).requires_grad for a in arguments)
+def custom_call(key: Key, function: Any, arguments: Sequence[Any]) -> CustomCall:
+    """A call of a custom function, or of another class."""
+    live = tuple(isinstance(a, Tensor) and physical(a).requires_grad for a in arguments)
+    if not is_function(function):
+        return CustomCall(key, live)
+    return CustomCall(
+        key, live, site_of(own_backward(function)), site_of(keeper(function)), contextless=keeps_apart(function)
+    )
 
 
 _weights = torch.empty(0, dtype=torch.float64)
