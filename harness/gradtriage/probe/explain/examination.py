@@ -174,7 +174,21 @@ def _diagnose(question: Question) -> Diagnosis:
     verdict = min(verdicts or ["healthy"], key=VERDICTS.index)
     if verdict == "unknown":
         reason = "differences are too coarse to decide (single precision, noise or a kink)"
-    return Diagnosis(verdict, listing, findings, causes, reason, designs=question.designs)
+    return Diagnosis(verdict, listing, findings, _roots_first(causes), reason, designs=question.designs)
+
+
+def _roots_first(causes: Sequence[Cause]) -> list[Cause]:
+    """What is the origin of another cause comes before it."""
+    origins = [cause.evidence.get("origin") for cause in causes]
+    roots = [cause for cause in causes if cause.site.told in origins]
+    follow = [
+        cause.evidence.get("origin") in [root.site.told for root in roots if root is not cause] for cause in causes
+    ]
+    return roots + [
+        replace(cause, proof="supported") if follows else cause
+        for cause, follows in zip(causes, follow, strict=True)
+        if cause not in roots
+    ]
 
 
 def _dead_among_steps(question: Question, findings: Sequence[Finding]) -> tuple[str, list[Cause]]:

@@ -300,5 +300,5 @@ def origin_of_zero(tape: Tape, index: int) -> int:
         earlier = [s for s in tape.operations[index].sources if s >= 0 and tape.operations[s].zeros and s not in seen]
         if not earlier:
             return index
-        index = earlier[0]
+        index = max(earlier)  # a constant zero that is chosen elsewhere was there before
         seen.add(index)

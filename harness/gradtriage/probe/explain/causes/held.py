@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from gradtriage.probe.explain.tape.rewrites import Identity, NonZero, NonZeroNum
 if TYPE_CHECKING:
     from gradtriage.probe.explain.source.sites import Site
     from gradtriage.probe.explain.tape.inside import Inner
-    from gradtriage.probe.explain.tape.tape import Key, Tape
+    from gradtriage.probe.explain.tape.tape import Key, Operation, Tape
 
 _MOST_INSIDE = 12
 _ROUNDING = frozenset({"round", "floor", "ceil", "trunc", "fix", "long", "int", "short", "sign"})
@@ -69,7 +69,23 @@ def flats_inside(tape: Tape, functions: Iterable[Key]) -> list[Death]:
     return list(found.values())[:_MOST_INSIDE]
 
 
-def _alike(tape: Tape, inner: Inner) -> Iterator[Key]:
+def held_on_the_way(tape: Tape, operations: Sequence[Operation]) -> list[Death]:
+    """What multiplies by the number 0, rounds or bounds among some operations, and inside those that are functions."""
+    found: dict[tuple[Site, str], Death] = {}
+    for operation in operations:
+        site, name, _ = operation.key
+        if operation.zero_number:
+            ways: tuple[Mapping[Key, Rewrite], ...] = (dict.fromkeys(_alike(tape, operation), NonZeroNumber()),)
+            found.setdefault((site, name), Death(site, "zero-factor", name, ways, {}))
+        elif name in _ROUNDING | _BOUNDING and not operation.custom:
+            kind = "integer" if name in _ROUNDING else "saturated"
+            ways = (dict.fromkeys(_alike(tape, operation), Identity()),)
+            found.setdefault((site, name), Death(site, kind, name, ways, {}))
+    functions = [operation.key for operation in operations if operation.custom]
+    return [*found.values(), *zeros_inside(tape, functions), *flats_inside(tape, functions)][:_MOST_INSIDE]
+
+
+def _alike(tape: Tape, inner: Inner | Operation) -> Iterator[Key]:
     """All calls of the operation from its line, inside of custom functions and outside."""
     keys = [operation.key for operation in tape.operations]
     keys += [one.key for inside in tape.inside.values() for one in inside]

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gradtriage.probe.explain.causes.deaths import origin_of_zero
-from gradtriage.probe.explain.question.question import Cause, Question
+from gradtriage.probe.explain.causes.held import held_on_the_way
+from gradtriage.probe.explain.question.question import Cause, Comparison, Question
 from gradtriage.probe.explain.replay.replays import BodyFailedError
 from gradtriage.probe.explain.tape.inside import birth_of_nonfinite
 from gradtriage.probe.explain.tape.rewrites import Frozen, Rewrite, SafeOperand
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.replay.listings import Target
+    from gradtriage.probe.explain.source.sites import Site
     from gradtriage.probe.explain.tape.backward import NodeReport
     from gradtriage.probe.explain.tape.tape import Key, Operation, Tape
 
 # of one line, that are made safe together
 _MOST_CALLS = 64
+_MOST_BEFORE = 400
+_MOST_GROUPS = 6
 _ROOTS = (
     "sqrt",
     "rsqrt",
@@ -65,18 +70,73 @@ def nonfinite_causes(question: Question, targets: Sequence[Target]) -> list[Caus
     inner = birth_of_nonfinite(tape.inside.get(operation.key, ()), backward=not forward)
     if inner is not None:
         site, name, _ = inner.key
-    kind = _kind(tape, index, name, math.isfinite(question.listing.loss))
-    rewrites: dict[Key, Rewrite] = dict(_branches_held(question, tape))
+    finite = math.isfinite(question.listing.loss)
+    held = _branches_held(question, tape)
     together = [other.key for other in tape.operations if other.key[:2] == operation.key[:2]][:_MOST_CALLS]
-    singular = question.replays.singular(question.listing.number, together)
-    rewrites |= {key: SafeOperand(masks) for key, masks in singular.items()}
-    evidence = _origin(tape, index)
+    safe = _safe(question, together)
+    comparison = _under(question, targets, {**held, **safe})
+    cause = Cause(_kind(tape, index, name, finite), site, name, question.names(bits), "supported", _origin(tape, index))
+    if comparison is None or not comparison.agree:
+        before = _ancestors(tape, index)
+        for key, others in _safe_groups(question, tape, before).items():
+            other = _under(question, targets, {**held, **others})
+            if other is not None and other.agree:
+                at = next(one for one in before if tape.operations[one].key[:2] == key)
+                cause, comparison = replace(cause, kind=_kind(tape, at, key[1], finite), site=key[0], op=key[1]), other
+                break
+    if comparison is not None:
+        cause.evidence |= {"autograd_safe": _number(comparison.autograd)}
+        cause.evidence |= {"numeric_safe": _number(comparison.numeric.value)}
+        cause.proof = "proven" if comparison.agree else "supported"
+    if "origin" not in cause.evidence:
+        cause.evidence |= _held_before(question, targets, tape, index)
+    return [cause]
+
+
+def _under(question: Question, targets: Sequence[Target], rewrites: dict[Key, Rewrite]) -> Comparison | None:
     try:
-        comparison = question.compare(targets, rewrites)
+        return question.compare(targets, rewrites)
     except BodyFailedError:
-        return [Cause(kind, site, name, question.names(bits), "supported", evidence)]
-    evidence |= {"autograd_safe": _number(comparison.autograd), "numeric_safe": _number(comparison.numeric.value)}
-    return [Cause(kind, site, name, question.names(bits), "proven" if comparison.agree else "supported", evidence)]
+        return None
+
+
+def _safe(question: Question, keys: Sequence[Key]) -> dict[Key, Rewrite]:
+    """The operations with safe operands, as far as they are singular."""
+    singular = question.replays.singular(question.listing.number, keys) if keys else {}
+    return {key: SafeOperand(masks) for key, masks in singular.items() if masks}
+
+
+def _ancestors(tape: Tape, index: int) -> list[int]:
+    """The operations whose values go into one, the nearest first."""
+    found: set[int] = set()
+    waiting = [index]
+    while waiting:
+        sources = [source for source in tape.operations[waiting.pop()].sources if source >= 0 and source not in found]
+        found |= set(sources)
+        waiting += sources
+    return sorted(found, reverse=True)[:_MOST_BEFORE]
+
+
+def _safe_groups(question: Question, tape: Tape, indexes: Sequence[int]) -> dict[tuple[Site, str], dict[Key, Rewrite]]:
+    """Safe operands for singular operations, with all calls from their lines: by line and operation."""
+    places = dict.fromkeys(tape.operations[index].key[:2] for index in indexes)
+    safe = _safe(question, [one.key for one in tape.operations if one.key[:2] in places and not one.custom])
+    groups: dict[tuple[Site, str], dict[Key, Rewrite]] = {
+        place: {key: rewrite for key, rewrite in safe.items() if key[:2] == place} for place in places
+    }
+    return dict([(place, group) for place, group in groups.items() if group][:_MOST_GROUPS])
+
+
+def _held_before(question: Question, targets: Sequence[Target], tape: Tape, index: int) -> dict[str, Any]:
+    """A value held constant on the way there, without which all is finite and right."""
+    before = _ancestors(tape, index)
+    deaths = held_on_the_way(tape, [tape.operations[one] for one in before])
+    for death in deaths:
+        for rewrites in death.rewrites:
+            comparison = _under(question, targets, dict(rewrites))
+            if comparison is not None and comparison.agree and comparison.numeric.moved:
+                return {"origin": death.site.told, "origin_op": death.op, "autograd_revived": comparison.autograd}
+    return {}
 
 
 def _origin(tape: Tape, index: int) -> dict[str, Any]:
