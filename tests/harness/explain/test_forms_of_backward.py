@@ -254,6 +254,28 @@ def a_formula_that_nothing_mends(a, b):
     return Blended.apply(a, b, a * b).sum()
 
 
+class OfManyEntries(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        return x.sin() * y
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, y = ctx.saved_tensors
+        for_x = grad * x.cos() * y
+        for_y = grad * x.cos()  # <-- a formula of many entries
+        return for_x, for_y
+
+
+_many = torch.linspace(0.1, 1.0, 200 * 200, **F64).reshape(200, 200)
+
+
+@bodies.add("wrong-backward", "custom-backward", a=_many.clone().requires_grad_(), b=_many.cos().requires_grad_())
+def a_formula_of_many_entries(a, b):
+    return (OfManyEntries.apply(a * 2, b + 1) * a).sum()
+
+
 @pytest.mark.parametrize("body", bodies.values(), ids=bodies)
 def test_the_line_of_the_formula_is_named_for(body):
     check(body)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.causes.cuts import moved_operations
-from gradtriage.probe.explain.causes.held import Death, flats_inside, zeros_inside
+from gradtriage.probe.explain.causes.held import HOLDING, Death, flats_inside, zeros_inside
 from gradtriage.probe.explain.causes.repairs import NonZeroOperand, NoWrite
 from gradtriage.probe.explain.leaves.operations import FLAT, INTEGER, writes
 from gradtriage.probe.explain.question.question import Cause, Question
@@ -102,34 +102,42 @@ def _deaths(question: Question, targets: Sequence[Target], bits: int, *, moving:
     moved = moved_operations(tape, question.nudged_tape(targets, STEP))
     found: dict[tuple[Site, str], Death] = {}
     before: dict[tuple[Site, str], int] = {}
+    asked: set[tuple[Site, str]] = set()
     stuck, dead = (dict.fromkeys(found) for found in (_stuck(tape, moved, bits), _dead(tape, reports, bits)))
     live = question.bits([target for target in question.targets if target.status == "ok"])
     for index in stuck | dead:
         operation = tape.operations[index]
-        place = operation.key[0], operation.key[1]
-        if place not in found:
-            if index not in dead and operation.key[1].lstrip("_") in _INVARIANT:
-                continue
-            if operation.custom:
-                if moving and index not in stuck:
-                    continue
-                inside = [*zeros_inside(tape, [operation.key]), *flats_inside(tape, [operation.key])]
-                for one in inside:
-                    found[one.site, one.op] = one
-                    before[one.site, one.op] = _computed_before(tape, index, bits)
-                continue
-            death = _death(tape, operation, bits)
-            if death is not None and moving and death.kind == "zero-factor" and index not in stuck:
-                continue  # a product of two that are zero moves with both
-            if death is None and not moving and index in stuck and operation.reach_out & bits:
-                # where others come through, only these targets' direction is lost: an invariance
-                shared = index not in dead and any(reach & bits and reach & live for reach in operation.reach_in)
-                death = None if shared else _unusual_death(tape, operation)
-            if death is not None:
-                found[place], before[place] = death, _computed_before(tape, index, bits)
-    # of several paths on which a gradient dies, the one on which most is computed is the one that matters
-    ranked = sorted(found, key=lambda place: (found[place].unusual, -before[place]))
+        if operation.key[:2] not in asked:
+            asked.add(operation.key[:2])
+            deaths = _deaths_of(tape, operation, bits, live, stuck=index in stuck, dead=index in dead, moving=moving)
+            for death in deaths:
+                found[death.site, death.op] = death
+                before[death.site, death.op] = _computed_before(tape, index, bits)
+            if not deaths:
+                asked.discard(operation.key[:2])
+    # of several paths on which a gradient dies, the one on which most is computed is the one that matters; what is
+    # inside a custom function may only hand on a zero that was made before it
+    ranked = sorted(found, key=lambda place: (found[place].unusual, found[place].inside, -before[place]))
     return [found[place] for place in ranked][:MOST_DEATHS]
+
+
+def _deaths_of(
+    tape: Tape, operation: Operation, bits: int, live: int, *, stuck: bool, dead: bool, moving: bool
+) -> list[Death]:
+    """What may hold the result of one operation constant."""
+    if not dead and operation.key[1].lstrip("_") in _INVARIANT:
+        return []
+    death = _death(tape, operation, bits)
+    if moving and not stuck and (operation.custom or (death is not None and death.kind == "zero-factor")):
+        return []  # a product of two that are zero moves with both
+    if operation.custom:
+        inside = [*zeros_inside(tape, [operation.key]), *flats_inside(tape, [operation.key])]
+        return inside if death is None else [death, *inside]
+    if death is None and not moving and stuck and operation.reach_out & bits:
+        # where others come through, only these targets' direction is lost: an invariance
+        shared = not dead and any(reach & bits and reach & live for reach in operation.reach_in)
+        death = None if shared else _unusual_death(tape, operation)
+    return [] if death is None else [death]
 
 
 def _computed_before(tape: Tape, index: int, bits: int) -> int:
@@ -176,6 +184,9 @@ def _death(tape: Tape, operation: Operation, bits: int) -> Death | None:
     if factor is not None:
         origin = origin_of_zero(tape, factor)
         rewrites = [_zeros_of(tape, replaced) for replaced in dict.fromkeys((factor, origin))]
+        born = tape.operations[origin]
+        if born.zero_number or born.key[1] in HOLDING:  # made zero of what was not: that is the place
+            site, name, _ = born.key
         return Death(site, "zero-factor", name, tuple(rewrites), _birth(tape, factor, origin))
     elsewhere = _zero_from_elsewhere(operation, bits)
     if elsewhere is not None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.causes.cuts import Cut, find_cuts, moved_operations
-from gradtriage.probe.explain.causes.held import zeros_inside
-from gradtriage.probe.explain.leaves.operations import HOOKS, INTEGER
+from gradtriage.probe.explain.causes.held import is_held
+from gradtriage.probe.explain.leaves.operations import HOOKS
 from gradtriage.probe.explain.question.question import Design
 from gradtriage.probe.explain.source.intent import is_meaning_name, said_by_comment, said_by_name, said_by_settings
 from gradtriage.probe.explain.tape.flow import Exit, Flow
@@ -102,14 +102,12 @@ def find_steps(question: Question, targets: Sequence[Target], wrong: Comparison)
 
 
 def _is_step(tape: Tape, index: int, moved: set[int], bits: int) -> bool:
-    """Whether the result stays although the one operand follows the targets: by rounding or comparing."""
+    """Whether the result stays although the one operand follows the targets, and not by a zero factor or a bound."""
     call = tape.operations[index]
     live = [source for source, reach in zip(call.sources, call.reach_in, strict=True) if reach & bits]
     follows = any(source == LEAF or source in moved for source in live)
     alone = call.custom is not None and sum(call.custom.arguments) == 1
-    inside = tape.inside.get(call.key, ())
-    stepping = not inside or any(one.key[1] in INTEGER for one in inside if not one.backward)
-    return alone and follows and index not in moved and stepping and not zeros_inside(tape, [call.key])
+    return alone and follows and index not in moved and not is_held(tape, call.key)
 
 
 def said(site: Site, listed: Sequence[str]) -> str:

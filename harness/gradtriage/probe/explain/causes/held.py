@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gradtriage.probe.explain.leaves.operations import INTEGER
 from gradtriage.probe.explain.tape.inside import zero_factors
 from gradtriage.probe.explain.tape.rewrites import Identity, NonZero, NonZeroNumber, Rewrite
 
@@ -20,6 +21,8 @@ _BOUNDING = frozenset(
     {"clamp", "clip", "clamp_min", "clamp_max", "relu", "relu6", "hardtanh", "threshold", "nan_to_num"}
 )
 
+HOLDING = _ROUNDING | _BOUNDING
+
 
 @dataclass(frozen=True)
 class Death:
@@ -29,6 +32,7 @@ class Death:
         rewrites: Alternatives, the likeliest first.
         evidence: Where a zero comes from.
         unusual: Nothing in its name says that it may hold something constant.
+        inside: It is inside a custom function.
     """
 
     site: Site
@@ -37,6 +41,7 @@ class Death:
     rewrites: tuple[Mapping[Key, Rewrite], ...]
     evidence: dict[str, object]
     unusual: bool = False
+    inside: bool = False
 
 
 def zeros_inside(tape: Tape, functions: Iterable[Key]) -> list[Death]:
@@ -53,7 +58,9 @@ def zeros_inside(tape: Tape, functions: Iterable[Key]) -> list[Death]:
                 )
             else:
                 ways = (dict.fromkeys(_alike(tape, born), NonZero()),)
-            found.setdefault((site, name), Death(site, "zero-factor", name, ways, {"origin": born.key[0].told}))
+            found.setdefault(
+                (site, name), Death(site, "zero-factor", name, ways, {"origin": born.key[0].told}, inside=True)
+            )
     return list(found.values())[:_MOST_INSIDE]
 
 
@@ -62,11 +69,18 @@ def flats_inside(tape: Tape, functions: Iterable[Key]) -> list[Death]:
     found: dict[tuple[Site, str], Death] = {}
     for one in (one for function in functions for one in tape.inside.get(function, ()) if not one.backward):
         site, name, _ = one.key
-        if name in _ROUNDING | _BOUNDING:
+        if name in HOLDING:
             kind = "integer" if name in _ROUNDING else "saturated"
             ways = (dict.fromkeys(_alike(tape, one), Identity()),)
-            found.setdefault((site, name), Death(site, kind, name, ways, {}))
+            found.setdefault((site, name), Death(site, kind, name, ways, {}, inside=True))
     return list(found.values())[:_MOST_INSIDE]
+
+
+def is_held(tape: Tape, function: Key) -> bool:
+    """Whether a forward holds its result constant by a zero factor or a bound, and does not round or compare."""
+    names = {one.key[1] for one in tape.inside.get(function, ()) if not one.backward}
+    bounds = bool(names & _BOUNDING) and not names & INTEGER
+    return bounds or bool(zeros_inside(tape, [function]))
 
 
 def held_on_the_way(tape: Tape, operations: Sequence[Operation]) -> list[Death]:
@@ -77,7 +91,7 @@ def held_on_the_way(tape: Tape, operations: Sequence[Operation]) -> list[Death]:
         if operation.zero_number:
             ways: tuple[Mapping[Key, Rewrite], ...] = (dict.fromkeys(_alike(tape, operation), NonZeroNumber()),)
             found.setdefault((site, name), Death(site, "zero-factor", name, ways, {}))
-        elif name in _ROUNDING | _BOUNDING and not operation.custom:
+        elif name in HOLDING and not operation.custom:
             kind = "integer" if name in _ROUNDING else "saturated"
             ways = (dict.fromkeys(_alike(tape, operation), Identity()),)
             found.setdefault((site, name), Death(site, kind, name, ways, {}))

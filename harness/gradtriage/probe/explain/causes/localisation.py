@@ -7,16 +7,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from gradtriage.probe.explain.question.question import nudges
 from gradtriage.probe.explain.replay.replays import BodyFailedError
 from gradtriage.probe.explain.source.formulas import Edit, Formula, start_of_function
 from gradtriage.probe.explain.source.sites import Site
 from gradtriage.probe.explain.tape.inside import birth_of_zero
-from gradtriage.probe.explain.tape.rewrites import NumericBackward, OtherBackward, OtherHelper, OtherKeeper, Rewrite
+from gradtriage.probe.explain.tape.remakes import NumericBackward, OtherBackward, OtherHelper, OtherKeeper
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gradtriage.probe.explain.question.question import Comparison, Question
     from gradtriage.probe.explain.replay.listings import Target
     from gradtriage.probe.explain.source.statements import Statement
+    from gradtriage.probe.explain.tape.rewrites import Rewrite
     from gradtriage.probe.explain.tape.tape import CustomCall, Key
 
 # agreement of autograd with differences that stand in its place
@@ -28,6 +32,31 @@ _MOST_EDITS = 48
 _MOST_FORMS = 96
 _MOST_TRIALS = 320
 _MOST_HELPERS = 4
+
+
+def directions(
+    question: Question, targets: Sequence[Target], wrong: Comparison, calls: Sequence[CustomCall]
+) -> dict[Key, dict[int, Tensor]]:
+    """How the large operands of custom functions move when the targets do: along these alone differences are taken."""
+    keys = [call.key for call in calls if call.large]
+    if not keys:
+        return {}
+    step = wrong.numeric.step
+    try:
+        plus, minus = (
+            question.replays.large_operands(question.listing.number, keys, nudges(targets, side), question.meant)
+            for side in (step, -step)
+        )
+    except BodyFailedError:
+        return {}
+    return {
+        key: {
+            position: (operand - minus[key][position]) / (2 * step)
+            for position, operand in plus[key].items()
+            if position in minus[key] and minus[key][position].shape == operand.shape
+        }
+        for key in keys
+    }
 
 
 @dataclass(frozen=True)
@@ -64,11 +93,19 @@ class Localisation:
         wrong: Autograd against differences along their directions.
         calls: Of the custom function.
         site: Where its backward begins.
+        along: How its large operands move.
     """
 
     def __init__(
-        self, question: Question, targets: Sequence[Target], wrong: Comparison, calls: Sequence[CustomCall], site: Site
+        self,
+        question: Question,
+        targets: Sequence[Target],
+        wrong: Comparison,
+        calls: Sequence[CustomCall],
+        site: Site,
+        along: Mapping[Key, Mapping[int, Tensor]],
     ) -> None:
+        self._along = along
         self._question, self._targets, self._wrong, self._calls = question, targets, wrong, calls
         self._trials = iter(range(_MOST_TRIALS))
         self._own = self._mending(Formula(site), OtherBackward)
@@ -204,8 +241,8 @@ class Localisation:
         return set(wrong)
 
     def _right_with(self, positions: frozenset[int]) -> bool:
-        rewrite = NumericBackward(positions)
-        slope = slope_under(self._question, self._targets, {call.key: rewrite for call in self._calls})
+        rewrites = {call.key: NumericBackward(positions, self._along.get(call.key, {})) for call in self._calls}
+        slope = slope_under(self._question, self._targets, rewrites)
         return slope is not None and self._wrong.numeric.agrees(slope, max(self._question.tolerance, AGREEMENT))
 
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.causes.held import flats_inside, zeros_inside
-from gradtriage.probe.explain.causes.localisation import AGREEMENT, Localisation, slope_under
+from gradtriage.probe.explain.causes.localisation import AGREEMENT, Localisation, directions, slope_under
 from gradtriage.probe.explain.causes.repairs import Constant, NoWrite
 from gradtriage.probe.explain.leaves.operations import HOOKS, MODULE_HOOKS
 from gradtriage.probe.explain.question.question import Cause, Comparison, Question
 from gradtriage.probe.explain.replay.replays import BodyFailedError
 from gradtriage.probe.explain.tape.inside import write_into_gradient
-from gradtriage.probe.explain.tape.rewrites import LeftToAutograd, NoHook, NumericBackward, OwnGradients, Rewrite
+from gradtriage.probe.explain.tape.remakes import LeftToAutograd, NumericBackward, OwnGradients
+from gradtriage.probe.explain.tape.rewrites import NoHook, Rewrite
 from gradtriage.probe.explain.tape.tape import CustomCall
 
 if TYPE_CHECKING:
@@ -70,8 +71,11 @@ def backward_causes(question: Question, targets: Sequence[Target], wrong: Compar
     suspects = _suspects(question, bits)
     for calls in suspects:
         where, name, _ = calls[0].key
-        rewrite: Rewrite = NoHook() if name in HOOKS else NumericBackward()
-        slope = slope_under(question, targets, {call.key: rewrite for call in calls})
+        along = directions(question, targets, wrong, calls)
+        rewrites: dict[Key, Rewrite] = {
+            call.key: NoHook() if name in HOOKS else NumericBackward(along=along.get(call.key, {})) for call in calls
+        }
+        slope = slope_under(question, targets, rewrites)
         if slope is None or not wrong.numeric.agrees(slope, max(question.tolerance, AGREEMENT)):
             slope = _slope_of_another_loss(question, targets, calls)
         if slope is None:
@@ -85,7 +89,7 @@ def backward_causes(question: Question, targets: Sequence[Target], wrong: Compar
         held = _held_in_forward(question, targets, wrong, calls, zeros_inside)
         if held is not None:
             return [held]
-        line = Localisation(question, targets, wrong, calls, site).line()
+        line = Localisation(question, targets, wrong, calls, site, along).line()
         held = None if line.settled else _held_in_forward(question, targets, wrong, calls, flats_inside)
         if held is not None:
             return [held]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradtriage.probe.explain.tape.trace import repr_digest
+from gradtriage.probe.explain.tape.digests import repr_digest
 
 # Relative; what reordering a sum leaves stays far below, what a changed digit makes lies above.
 TOLERANCES = {"float64": 1e-10, "complex128": 1e-10, "float32": 1e-5, "complex64": 1e-5, "float16": 1e-2}

@@ -23,6 +23,7 @@ from gradtriage.probe.explain.replay.listings import Lister, Listing, Target
 from gradtriage.probe.explain.replay.replay import Conditions, conditions_hold
 from gradtriage.probe.explain.replay.results import Kept, Moved
 from gradtriage.probe.explain.tape.backward import NodeReport, formulas_are_seen, watch_backward
+from gradtriage.probe.explain.tape.remakes import KeepLargeOperands
 from gradtriage.probe.explain.tape.rewrites import FindSingular, Rewrite
 from gradtriage.probe.explain.tape.trace import TapeRecorder
 from gradtriage.probe.sinks import nobody_told
@@ -217,6 +218,24 @@ class Replays:
     def values(self, number: int, keys: frozenset[OperationKey]) -> dict[OperationKey, Any]:
         """The results that operations had in the unchanged run."""
         return dict(self._recorded(number, (), (), lambda recorder, _: recorder.tape.values, keep=keys))
+
+    def large_operands(
+        self,
+        number: int,
+        keys: Sequence[OperationKey],
+        nudges: Sequence[Nudge],
+        rewrites: Mapping[OperationKey, Rewrite],
+    ) -> dict[OperationKey, dict[int, Tensor]]:
+        """The large operands of custom functions where some leaves were moved, also of those in formulas."""
+        found: dict[OperationKey, dict[int, Tensor]] = {key: {} for key in keys}
+
+        def answer(recorder: TapeRecorder, call: GradientCall) -> Any:
+            with formulas_are_seen(recorder), contextlib.suppress(Exception):
+                call.gradients()
+            return found
+
+        keeping = {key: KeepLargeOperands(kept) for key, kept in found.items()}
+        return dict(self._recorded(number, (), nudges, answer, rewrites={**rewrites, **keeping}))
 
     def singular(self, number: int, keys: Sequence[OperationKey]) -> dict[OperationKey, dict[int, Wrapped]]:
         """The entries of operations' operands at which the derivative was not finite in the unchanged run."""

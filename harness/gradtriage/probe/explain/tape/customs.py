@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from gradtriage.probe.explain.leaves.transforms import physical
 from gradtriage.probe.explain.source.sites import Site
+from gradtriage.probe.explain.tape.numeric import is_large
+from gradtriage.probe.explain.tape.tape import CustomCall, Key
 
 Formula = Callable[..., Any]
 
@@ -21,6 +25,21 @@ def is_function(function: Any) -> bool:
 def is_made_by_torch(function: Any) -> bool:
     """Whether a custom function was made of another for a level of a transform."""
     return str(getattr(function, "__module__", "")).startswith("torch._functorch")
+
+
+def custom_call(key: Key, function: Any, arguments: Sequence[Any]) -> CustomCall:
+    """A call of a custom function, or of another class."""
+    live = tuple(isinstance(a, Tensor) and physical(a).requires_grad for a in arguments)
+    if not is_function(function):
+        return CustomCall(key, live)
+    return CustomCall(
+        key,
+        live,
+        site_of(own_backward(function)),
+        site_of(keeper(function)),
+        contextless=keeps_apart(function),
+        large=any(map(is_large, arguments)),
+    )
 
 
 def own_backward(function: Any) -> Formula | None:

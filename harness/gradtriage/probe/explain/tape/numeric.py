@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from gradtriage.probe.explain.leaves.transforms import is_wrapped
+
+# entries, above which an operand is moved along one direction instead of entry by entry
+_MANY = 64
+
+
+def is_large(operand: Any) -> bool:
+    """Whether differences for each entry of an operand would take long."""
+    if not isinstance(operand, Tensor) or not operand.requires_grad or is_wrapped(operand):
+        return False
+    return operand.layout is torch.strided and operand.is_floating_point() and operand.numel() > _MANY
 
 
 class Numeric(torch.autograd.Function):
@@ -15,10 +28,22 @@ class Numeric(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, forward: Callable[..., list[Tensor]], numeric: list[bool], *operands: Tensor
+        ctx: Any,
+        forward: Callable[..., list[Tensor]],
+        numeric: list[bool],
+        along: list[Tensor | None],
+        *operands: Tensor,
     ) -> tuple[Tensor, ...]:
-        """The operation as it is; its operands are kept, and their memory."""
-        ctx.function, ctx.numeric = forward, numeric
+        """The operation as it is; its operands are kept, and their memory.
+
+        Args:
+            ctx: Keeps them.
+            forward: The operation as a function of its operands.
+            numeric: For which of them differences are taken.
+            along: Along which direction alone; None for entry by entry.
+            operands: Theirs.
+        """
+        ctx.function, ctx.numeric, ctx.along = forward, numeric, along
         ctx.operands = [operand.detach().clone() for operand in operands]
         ctx.shared = [operand.data for operand in operands]  # its changes are not counted
         with torch.no_grad():
@@ -28,12 +53,14 @@ class Numeric(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         """The product for the chosen operands, the function's own gradients for the others."""
         own = [None] * len(ctx.operands) if all(ctx.numeric) else _own_gradients(ctx, gradients)
-        found: list[Tensor | None] = [None, None]
+        found: list[Tensor | None] = [None, None, None]
         with torch.no_grad():
             for position, operand in enumerate(ctx.operands):
                 shared = ctx.shared[position]
                 if not ctx.numeric[position]:
                     found.append(own[position])
+                elif ctx.along[position] is not None:
+                    found.append(_product_along(ctx.function, ctx.operands, position, ctx.along[position], gradients))
                 elif operand.layout is not torch.strided:
                     found.append(_sparse_product(ctx.function, ctx.operands, position, gradients))
                 elif 0 in shared.stride() or not torch.equal(shared, operand):
@@ -79,6 +106,27 @@ def _product(
             if gradient is not None and plus.is_floating_point():
                 product[entry] += ((plus - minus) * gradient).sum() / (2 * step)
     return product
+
+
+def _product_along(
+    function: Callable[..., list[Tensor]],
+    operands: Sequence[Tensor],
+    position: int,
+    direction: Tensor,
+    gradients: Sequence[Tensor | None],
+) -> Tensor:
+    """A gradient of one operand that is right along a direction, by one difference; across it, it is zero."""
+    operand, square = operands[position], float(direction.square().sum())
+    if square == 0:
+        return torch.zeros_like(operand)
+    relative = 1e-6 if operand.dtype == torch.float64 else 1e-3
+    step = relative * max(1.0, float(operand.square().mean().sqrt())) / math.sqrt(square / direction.numel())
+    plus, minus = (function(*_with(operands, position, operand + side * direction)) for side in (step, -step))
+    slope = 0.0
+    for one, other, gradient in zip(plus, minus, gradients, strict=True):
+        if gradient is not None and one.is_floating_point():
+            slope += float(((one - other) * gradient).sum()) / (2 * step)
+    return direction * (slope / square)
 
 
 def _sparse_product(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from gradtriage.probe.explain.tape.rewrites import NumericBackward
+from gradtriage.probe.explain.tape.remakes import NumericBackward
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.tape.rewrites import Rewrite, Run

@@ -26,6 +26,7 @@ class CustomCall:
         backward_site: Where its backward begins; None for what has no source in Python.
         keeper_site: Where the function begins that keeps values for the backward.
         contextless: Its forward takes no context: it can be called like any other.
+        large: Differences of it entry by entry would take long.
     """
 
     key: Key
@@ -33,6 +34,7 @@ class CustomCall:
     backward_site: Site | None = None
     keeper_site: Site | None = None
     contextless: bool = False
+    large: bool = False
 
 
 @dataclass

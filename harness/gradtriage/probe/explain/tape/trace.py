@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import threading
 import weakref
 from collections import Counter
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from gradtriage.probe.explain.leaves.entries import entries
 from gradtriage.probe.explain.leaves.identity import storage_of
 from gradtriage.probe.explain.leaves.memory import ModuleMemory, Owner
 from gradtriage.probe.explain.leaves.operations import (
@@ -28,21 +26,15 @@ from gradtriage.probe.explain.leaves.operations import (
     written_tensors,
 )
 from gradtriage.probe.explain.leaves.threads import current_strand, numbered
-from gradtriage.probe.explain.leaves.transforms import SEEN, Wrapped, in_transform, is_wrapped, outside, physical
+from gradtriage.probe.explain.leaves.transforms import SEEN, in_transform, outside, physical
 from gradtriage.probe.explain.source.sites import Site, calling_site, leaves_block
 from gradtriage.probe.explain.tape.backward import mark_nodes
-from gradtriage.probe.explain.tape.customs import (
-    is_function,
-    is_made_by_torch,
-    keeper,
-    keeps_apart,
-    own_backward,
-    site_of,
-)
+from gradtriage.probe.explain.tape.customs import custom_call, is_function, is_made_by_torch
+from gradtriage.probe.explain.tape.digests import digest_of, repr_digest, snapshot
 from gradtriage.probe.explain.tape.inside import Inner, all_finite, all_zero
 from gradtriage.probe.explain.tape.reach import Reach
 from gradtriage.probe.explain.tape.slopes import meant_slope
-from gradtriage.probe.explain.tape.tape import LEAF, UNKNOWN, CustomCall, Key, Operation, Tape
+from gradtriage.probe.explain.tape.tape import LEAF, UNKNOWN, Key, Operation, Tape
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.tape.rewrites import Rewrite
@@ -354,49 +346,3 @@ class TapeRecorder:
         gradless = [tensor for tensor in changed if not torch.is_grad_enabled() or not tensor.requires_grad]
         owners = {self._memory.owner(tensor) for tensor in gradless}
         return next((owner for owner in ("parameter", "buffer") if owner in owners), "")
-
-
-def custom_call(key: Key, function: Any, arguments: Sequence[Any]) -> CustomCall:
-    """A call of a custom function, or of another class."""
-    live = tuple(isinstance(a, Tensor) and physical(a).requires_grad for a in arguments)
-    if not is_function(function):
-        return CustomCall(key, live)
-    return CustomCall(
-        key, live, site_of(own_backward(function)), site_of(keeper(function)), contextless=keeps_apart(function)
-    )
-
-
-_weights = torch.empty(0, dtype=torch.float64)
-
-
-def digest_of(tensor: Tensor) -> float:
-    """One figure that changes when any value does: the product with fixed random weights; 0 for zeros only."""
-    global _weights
-    try:
-        values = entries(tensor.detach())
-        values = torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
-        flat = values.reshape(-1).to(torch.float64)
-        if flat.numel() > _weights.numel():
-            generator = torch.Generator().manual_seed(1)
-            _weights = 0.5 + torch.rand(max(flat.numel(), 4096), generator=generator, dtype=torch.float64)
-        figure = float(torch.dot(flat, _weights[: flat.numel()]))
-        if figure == 0.0 and flat.numel() and bool(flat.any()):
-            return 1.0
-        return figure
-    except (RuntimeError, NotImplementedError, TypeError):
-        return 0.5
-
-
-def repr_digest(value: Any) -> str:
-    """A digest of a value outside of torch."""
-    raw = value.tobytes() if hasattr(value, "tobytes") else repr(value).encode()
-    return hashlib.blake2b(raw, digest_size=12).hexdigest()
-
-
-def snapshot(value: Any) -> Any:
-    """A copy of a result that can be handed to another replay."""
-    if isinstance(value, Tensor):
-        return Wrapped.of(value) if is_wrapped(value) else value.detach().clone()
-    if isinstance(value, (tuple, list)):
-        return [snapshot(item) for item in value]
-    return value.copy() if hasattr(value, "tobytes") and hasattr(value, "copy") else value
