@@ -144,3 +144,13 @@ def test_a_root_of_zero_inside_a_reentrant_checkpoint_is_named():
         checkpoint(part, w, use_reentrant=True).sum().backward()
 
     check_test(body, "inf", "nan-sqrt")
+
+
+def test_a_reentrant_checkpoint_whose_inputs_need_no_gradient_is_named():
+    def body():
+        block, head = _linear(), nn.Linear(2, 1).double()
+        hidden = checkpoint(block, _rows, use_reentrant=True)  # <-- here
+        head(hidden).square().mean().backward()
+        assert block.weight.grad is not None
+
+    check_test(body, "severed", "no-grad")

@@ -215,6 +215,24 @@ def a_wrong_formula_that_another_backward_calls(a):
     return (OuterRight.apply(a) * a).sum()
 
 
+class KeptDetached(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.x = x.detach()  # <-- a second derivative through what was kept without its graph
+        return x**4
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 4 * ctx.x**3
+
+
+@bodies.add("severed|partial", "detach", a=two)
+def a_second_derivative_through_what_was_kept_without_its_graph(a):
+    energy = KeptDetached.apply(a).sum()
+    (force,) = torch.autograd.grad(energy, a, create_graph=True)
+    return (force.square() * a).sum()
+
+
 @pytest.mark.parametrize("body", bodies.values(), ids=bodies)
 def test_the_line_is_named_and_proven_for(body):
     check(body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gradtriage.probe.explain.causes.cuts import Cut, find_cuts
+from gradtriage.probe.explain.causes.cuts import Cut, find_cuts, way_out
 from gradtriage.probe.explain.causes.repairs import repair_of
 from gradtriage.probe.explain.question.oracle import UNSETTLED
 from gradtriage.probe.explain.question.question import Cause, Comparison, Question
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST_CANDIDATES = 200
 MOST_REPAIRS = 8
+# an `autograd.grad` whose result goes on
+_NESTED = "grad"
 
 
 def severance_causes(question: Question, targets: Sequence[Target], wrong: Comparison) -> list[Cause]:
@@ -40,6 +42,9 @@ def severance_causes(question: Question, targets: Sequence[Target], wrong: Compa
     search = _Search(question, targets, wrong, cuts)
     proven = search.smallest()
     if proven is not None:
+        kept = _kept_without_graph(question, targets, wrong) if {cut.op for cut in proven} == {_NESTED} else None
+        if kept is not None:
+            return [kept]
         alone = _repaired(question, targets, wrong, proven) if len(proven) > 1 else None
         if alone is not None:
             return [_cause(question, alone[0], bits, "proven", {**search.evidence(proven), **alone[1]})]
@@ -63,6 +68,20 @@ def _repaired(
         if wrong.conclusive and wrong.numeric.agrees(sum(slopes), question.tolerance):
             values = {"autograd": wrong.autograd, "numeric": wrong.numeric.value, "autograd_repaired": sum(slopes)}
             return cut, dict(values)
+    return None
+
+
+def _kept_without_graph(question: Question, targets: Sequence[Target], wrong: Comparison) -> Cause | None:
+    """A nested gradient computation loses what a forward keeps without its graph: kept with it, autograd is right."""
+    tape, bits = question.tape(), question.bits(targets)
+    functions = [one.key for one in tape.operations if one.custom and any(reach & bits for reach in one.reach_in)]
+    looks = [one for key in functions for one in tape.inside.get(key, ()) if way_out(one.key[1]) in ("detach", "data")]
+    for site in dict.fromkeys(one.key[0] for one in looks):
+        here = [one.key for one in looks if one.key[0] == site]
+        cut = Cut(site, way_out(here[0][1]) or "", here[0][1], tuple(here), bits)
+        repaired = _repaired(question, targets, wrong, [cut])
+        if repaired is not None:
+            return _cause(question, cut, bits, "proven", repaired[1])
     return None
 
 

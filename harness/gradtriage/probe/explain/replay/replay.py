@@ -202,8 +202,9 @@ def _function_calls_are_seen(conditions: Conditions) -> Iterator[None]:
 
     def apply(cls: Any, *args: Any) -> Any:
         run = functools.partial(super(plain, cls).apply, *args)
-        # what a transform makes of a function for one of its levels is no function of anybody's
-        return _operation(conditions, cls, args, {}, run) if issubclass(cls, torch.autograd.Function) else run()
+        # what a transform makes of a function for one of its levels, or a checkpoint is, has no formula of its own
+        formula = issubclass(cls, torch.autograd.Function) and cls is not torch.utils.checkpoint.CheckpointFunction
+        return _operation(conditions, cls, args, {}, run) if formula else run()
 
     def apply_transformed(cls: Any, *args: Any, **kwargs: Any) -> Any:
         return _operation(conditions, cls, args, kwargs, functools.partial(transformed, cls, *args, **kwargs))
