@@ -36,6 +36,16 @@ def state_carried_over_a_step():
         optimiser.step()
 
 
+def state_that_is_zero_at_first():
+    w, state = leaf(0.3, 0.4), torch.zeros(2, **F64)
+    optimiser = torch.optim.SGD([w], lr=0.1)
+    for _ in range(3):
+        state = torch.tanh(1.0 + w * state)  # <-- here
+        optimiser.zero_grad()
+        (state**2).sum().backward()
+        optimiser.step()
+
+
 def write_into_what_was_kept():
     w = leaf(1.0, 2.0)
     y = w.exp()
@@ -65,6 +75,7 @@ def formula_with_one_gradient_too_few():
         nothing_that_requires_a_gradient,
         graph_used_a_second_time,
         state_carried_over_a_step,
+        state_that_is_zero_at_first,
         write_into_what_was_kept,
     ]
 )
