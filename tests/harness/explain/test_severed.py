@@ -234,6 +234,12 @@ def two_parameters_lost_at_one_place(a, b):
     return (h * b).sum() * a[0]
 
 
+@bodies.add("severed", "item|rebuild", a=two)
+def a_loss_that_was_made_a_leaf(a):
+    parts = [part.square().item() for part in a]  # <-- here
+    return torch.tensor(parts, **F64).mean().requires_grad_()
+
+
 @pytest.mark.parametrize("body", bodies.values(), ids=bodies)
 def test_the_line_is_named_and_proven_for(body):
     check(body)

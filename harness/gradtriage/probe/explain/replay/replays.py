@@ -308,7 +308,8 @@ class _Stopper:
 
     def _refuse_unseen_reads(self, call: GradientCall) -> None:
         """A leaf that autograd reaches was read; if we did not see it, its step came too late and says nothing."""
-        unread = {id(leaf) for leaf in self._conditions.leaves.pending.unread()}
+        # a loss that was made a leaf is its own gradient without being read
+        unread = {id(leaf) for leaf in self._conditions.leaves.pending.unread()} - set(map(id, call.roots))
         if not unread:
             return
         reached = zip(call.targets, call.gradients(), strict=True)
