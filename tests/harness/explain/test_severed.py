@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.support.explained import Bodies, check, leaf
+from tests.support.explained import Bodies, check, check_test, leaf
 
 # what torch says of some of the faults itself is no answer yet
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -234,12 +234,6 @@ def two_parameters_lost_at_one_place(a, b):
     return (h * b).sum() * a[0]
 
 
-@bodies.add("severed", "item|rebuild", a=two)
-def a_loss_that_was_made_a_leaf(a):
-    parts = [part.square().item() for part in a]  # <-- here
-    return torch.tensor(parts, **F64).mean().requires_grad_()
-
-
 @pytest.mark.parametrize("body", bodies.values(), ids=bodies)
 def test_the_line_is_named_and_proven_for(body):
     check(body)
@@ -262,3 +256,13 @@ def test_two_cuts_that_each_lose_a_part_are_both_named():
         ("no-grad", marks["first"], "proven"),
         ("rebuild", marks["second"], "proven"),
     }
+
+
+def test_a_loss_that_was_made_a_leaf_hides_nothing():
+    def body():
+        a = torch.tensor([0.3, 0.8], **F64, requires_grad=True)
+        parts = [part.square().item() for part in a]  # <-- here
+        torch.tensor(parts, **F64).mean().requires_grad_().backward()
+        assert a.grad is not None
+
+    check_test(body, "severed", "item")
