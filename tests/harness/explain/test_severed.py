@@ -234,6 +234,12 @@ def two_parameters_lost_at_one_place(a, b):
     return (h * b).sum() * a[0]
 
 
+@bodies.add("severed", "numpy", a=two, b=leaf(0.2, 0.9))
+def a_cut_beside_a_branch_that_is_not_taken(a, b):
+    scale = 1 / (1 + torch.from_numpy(a.detach().numpy().copy()).square())  # <-- here
+    return torch.where(b > 0, scale * b, a).sum()
+
+
 @pytest.mark.parametrize("body", bodies.values(), ids=bodies)
 def test_the_line_is_named_and_proven_for(body):
     check(body)

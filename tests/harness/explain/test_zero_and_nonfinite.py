@@ -197,6 +197,20 @@ def normalised_by_its_own_length(a):
     return y.sum()
 
 
+@bodies.add("nan|inf", "nan-sqrt", a=leaf(-0.5, 0.8), b=leaf(0.4, 0.9))
+def a_root_of_zero_beside_one_whose_slope_is_masked(a, b):
+    bounded = torch.maximum(a - 1.0, torch.zeros(2, **F64)) ** 0.5
+    singular = (b * 0.0) ** 0.5  # <-- here
+    return (singular + b).sum() + bounded.sum()
+
+
+@bodies.add("nan|inf", "nan-div", a=leaf(0.4, 0.9), b=leaf(1.4, 0.7))
+def a_division_by_what_a_dead_activation_gives(a, b):
+    dead = torch.relu(a - 2.0)  # <-- origin
+    ratio = b / dead  # <-- here
+    return (ratio * a).sum()
+
+
 @pytest.mark.parametrize("body", bodies.values(), ids=bodies)
 def test_the_operation_is_named_and_proven_for(body):
     check(body)

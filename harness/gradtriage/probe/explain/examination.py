@@ -31,7 +31,7 @@ from gradtriage.probe.explain.tape.scripted import remedy
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.program import Program
-    from gradtriage.probe.explain.question.question import Cause
+    from gradtriage.probe.explain.question.question import Cause, Comparison
     from gradtriage.probe.explain.replay.listings import Listing, Target
 
 # Targets without a gradient whose large moves are tried.
@@ -210,6 +210,10 @@ def _dead_among_steps(question: Question, findings: Sequence[Finding]) -> tuple[
     return (verdict, proven) if proven else ("healthy", [])
 
 
+def _is_designed(question: Question, targets: Sequence[Target], wrong: Comparison, cause: Cause) -> bool:
+    return cause.site in [design.site for design in find_designs(question, targets, wrong).designs]
+
+
 def _not_asked_about(question: Question, findings: Sequence[Finding]) -> tuple[set[str], str]:
     """Targets without a gradient that the computation is not about, and why: copies, what is trained elsewhere."""
     listing = question.listing
@@ -255,7 +259,12 @@ def _diagnose_wrong(
         # there is a path: what is dead on it may be the cause, and detached values that cancel otherwise are not
         verdict, causes = zero_causes(question, wrong)
         if causes and causes[0].proof == "proven":
-            return verdict, causes, ""
+            # a single cut accounts for the difference itself, with all values as they are
+            cuts = severance_causes(question, wrong, together)
+            alone = (
+                len(cuts) == 1 and cuts[0].proof == "proven" and not _is_designed(question, wrong, together, cuts[0])
+            )
+            return ("severed", cuts, "") if alone else (verdict, causes, "")
     _accept(question, find_designs(question, wrong, together))
     if question.designs:
         together = question.compare(wrong)

@@ -93,7 +93,8 @@ def held_on_the_way(tape: Tape, operations: Sequence[Operation]) -> list[Death]:
             found.setdefault((site, name), Death(site, "zero-factor", name, ways, {}))
         elif name in HOLDING and not operation.custom:
             kind = "integer" if name in _ROUNDING else "saturated"
-            ways = (dict.fromkeys(_alike(tape, operation), Identity()),)
+            keys = list(_alike(tape, operation))
+            ways = (dict.fromkeys(keys, Identity()), *([dict.fromkeys(keys, NonZero())] if operation.zeros else []))
             found.setdefault((site, name), Death(site, kind, name, ways, {}))
     functions = [operation.key for operation in operations if operation.custom]
     return [*found.values(), *zeros_inside(tape, functions), *flats_inside(tape, functions)][:_MOST_INSIDE]

@@ -55,15 +55,34 @@ _COMPARISONS = frozenset(
 
 
 def nonfinite_causes(question: Question, targets: Sequence[Target]) -> list[Cause]:
-    """The operations at which a finite gradient becomes NaN or infinite, or a finite value does, earliest first."""
+    """The operation at which a finite gradient becomes NaN or infinite, or a finite value does.
+
+    A gradient that is not finite may be dropped further on, where it is masked: of several places the first one counts
+    without which the gradients are right.
+    """
     bits = question.bits(targets)
     tape, reports = question.backward()
-    index = _first_bad_value(tape)
-    forward = index is not None
-    if index is None:
-        index = _first_bad_gradient(reports, bits)
-    if index is None or index >= len(tape.operations):
+    value = _first_bad_value(tape)
+    places = _bad_gradients(tape, reports, bits) if value is None else [value]
+    if not places:
         return []
+    held = _branches_held(question, tape)
+    found = (_cause_at(question, targets, index, held, forward=value is not None) for index in places)
+    causes = []
+    for cause in found:
+        if cause.proof == "proven":
+            return [cause]
+        causes.append(cause)
+    if "origin" not in causes[0].evidence:
+        causes[0].evidence |= _held_before(question, targets, tape, places[0])
+    return causes[:1]
+
+
+def _cause_at(
+    question: Question, targets: Sequence[Target], index: int, held: dict[Key, Rewrite], *, forward: bool
+) -> Cause:
+    """What makes one operation singular: its own operand, or an operation before it."""
+    tape, _ = question.backward()
     operation = tape.operations[index]
     site, name, _ = operation.key
     # of a custom function: the line inside; the safe operand is that of the whole
@@ -71,26 +90,29 @@ def nonfinite_causes(question: Question, targets: Sequence[Target]) -> list[Caus
     if inner is not None:
         site, name, _ = inner.key
     finite = math.isfinite(question.listing.loss)
-    held = _branches_held(question, tape)
     together = [other.key for other in tape.operations if other.key[:2] == operation.key[:2]][:_MOST_CALLS]
     safe = _safe(question, together)
     comparison = _under(question, targets, {**held, **safe})
-    cause = Cause(_kind(tape, index, name, finite), site, name, question.names(bits), "supported", _origin(tape, index))
+    names = question.names(question.bits(targets))
+    cause = Cause(_kind(tape, index, name, finite), site, name, names, "supported", _origin(tape, index))
     if comparison is None or not comparison.agree:
         before = _ancestors(tape, index)
-        for key, others in _safe_groups(question, tape, before).items():
-            other = _under(question, targets, {**held, **others})
-            if other is not None and other.agree:
-                at = next(one for one in before if tape.operations[one].key[:2] == key)
-                cause, comparison = replace(cause, kind=_kind(tape, at, key[1], finite), site=key[0], op=key[1]), other
-                break
+        for place, others in _safe_groups(question, tape, before).items():
+            other = _under(question, targets, {**held, **safe, **others})
+            if other is None or not other.agree:
+                continue
+            comparison = other
+            if safe or inner is not None:  # singular itself, at what the other one made
+                cause.evidence.setdefault("origin", place[0].told)
+            else:
+                at = next(one for one in before if tape.operations[one].key[:2] == place)
+                cause = replace(cause, kind=_kind(tape, at, place[1], finite), site=place[0], op=place[1])
+            break
     if comparison is not None:
         cause.evidence |= {"autograd_safe": _number(comparison.autograd)}
         cause.evidence |= {"numeric_safe": _number(comparison.numeric.value)}
         cause.proof = "proven" if comparison.agree else "supported"
-    if "origin" not in cause.evidence:
-        cause.evidence |= _held_before(question, targets, tape, index)
-    return [cause]
+    return cause
 
 
 def _under(question: Question, targets: Sequence[Target], rewrites: dict[Key, Rewrite]) -> Comparison | None:
@@ -177,16 +199,16 @@ def _not_finite(operation: Operation) -> bool:
     return any(isinstance(figure, float) and not math.isfinite(figure) for figure in operation.digest)
 
 
-def _first_bad_gradient(reports: Sequence[NodeReport], bits: int) -> int | None:
-    """The operation whose backward received finite gradients and handed on one that is not."""
+def _bad_gradients(tape: Tape, reports: Sequence[NodeReport], bits: int) -> list[int]:
+    """The operations whose backward received finite gradients and handed on one that is not, one of each line."""
+    found: dict[tuple[Site, str], int] = {}
     for report in reports:
-        if (
-            report.finite
-            and report.operation is not None
-            and any(b & bits and not finite for b, _, finite in report.edges)
-        ):
-            return report.operation
-    return None
+        made_by = report.operation
+        if made_by is None or made_by >= len(tape.operations) or not report.finite:
+            continue
+        if any(b & bits and not finite for b, _, finite in report.edges):
+            found.setdefault(tape.operations[made_by].key[:2], made_by)
+    return list(found.values())[:_MOST_GROUPS]
 
 
 def _kind(tape: Tape, index: int, name: str, finite_loss: bool) -> str:
