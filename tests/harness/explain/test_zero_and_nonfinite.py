@@ -211,6 +211,20 @@ def a_division_by_what_a_dead_activation_gives(a, b):
     return (ratio * a).sum()
 
 
+@bodies.add("saturated", "saturated", a=leaf(0.4, 0.6))
+def a_bound_whose_result_falls_beyond_a_cutoff(a):
+    distance = (a * 3.0).clamp(min=7.0)  # <-- here
+    within = ((distance + a) * 0.3).clamp(max=1.0)
+    return (within.cos() * 2.0).sum()
+
+
+@bodies.add("saturated", "saturated", a=leaf(0.4, 0.9))
+def a_cutoff_behind_a_bound_that_does_no_harm(a):
+    distance = (a * 3.0).clamp(min=-1.0)
+    within = (distance + 4.0).clamp(max=1.0)  # <-- here
+    return (within.cos() * 2.0).sum()
+
+
 @pytest.mark.parametrize("body", bodies.values(), ids=bodies)
 def test_the_operation_is_named_and_proven_for(body):
     check(body)

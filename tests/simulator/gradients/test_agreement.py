@@ -31,8 +31,9 @@ def test_every_continuous_field_is_measured():
 
 @pytest.mark.parametrize("tested", INPUTS, ids=lambda tested: tested.name)
 def test_each_input_agrees_as_well_as_the_page_says(tested):
-    # ten times: rounding differs between computers
-    assert measure(tested).deviation <= 10.0 * float(ROWS[tested.name])
+    # ten times, and what the differences themselves are uncertain by: rounding differs between computers
+    found = measure(tested)
+    assert found.deviation <= 10.0 * float(ROWS[tested.name]) + 3.0 * found.uncertainty
 
 
 def test_the_page_has_a_row_for_each_input_and_no_other():
@@ -63,7 +64,9 @@ def test_a_field_that_moves_nothing_has_a_gradient_of_0_and_not_none(tested):
     image = simulate(moved(parts, tested, x))
     (gradient,) = torch.autograd.grad(image.sum(), x)
     assert torch.isfinite(gradient).all()
-    assert torch.equal(image.detach(), simulate(moved(parts, tested, x.detach())))
+    plain = simulate(moved(parts, tested, x.detach()))
+    # the pass with gradients may round otherwise: what is contracted depends on the processor
+    assert float((image.detach() - plain).abs().max()) <= 1e-13 * float(plain.abs().max())
 
 
 @pytest.mark.parametrize(

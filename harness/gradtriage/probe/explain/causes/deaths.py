@@ -58,10 +58,9 @@ def _revive(
 ) -> list[tuple[Death, dict[str, object]]]:
     """The one death, or the smallest set that was found, without which the loss moves and autograd is right."""
     for death in deaths:
-        for rewrites in death.rewrites:
-            comparison = _revived(question, targets, rewrites)
-            if comparison is not None:
-                return [(death, comparison)]
+        comparison = _alone(question, targets, death)
+        if comparison is not None:
+            return [_first_in_line(question, targets, deaths, (death, comparison))]
     if len(deaths) < 2:
         return []
     keep = list(deaths)
@@ -74,6 +73,29 @@ def _revive(
         if without is not None:
             keep, comparison = rest, without
     return [(death, comparison) for death in keep]
+
+
+def _alone(question: Question, targets: Sequence[Target], death: Death) -> dict[str, object] | None:
+    found = (_revived(question, targets, rewrites) for rewrites in death.rewrites)
+    return next((comparison for comparison in found if comparison is not None), None)
+
+
+def _first_in_line(
+    question: Question, targets: Sequence[Target], deaths: Sequence[Death], last: tuple[Death, dict[str, object]]
+) -> tuple[Death, dict[str, object]]:
+    """Of deaths in a row the first without which alone the loss moves: the later ones follow from it.
+
+    One that is revived while a later one still holds everything constant changes nothing, and does not count.
+    """
+    tape, _ = question.backward()
+    ends = [index for index, one in enumerate(tape.operations) if one.key[:2] == (last[0].site, last[0].op)]
+    on_the_way = {tape.operations[index].key[:2] for end in ends for index in tape.ancestors(end)}
+    earlier = [death for death in deaths if death is not last[0] and (death.site, death.op) in on_the_way]
+    for death in reversed(earlier):  # the later ones, before which most is computed, come first
+        comparison = _alone(question, targets, death)
+        if comparison is not None:
+            return death, comparison
+    return last
 
 
 def _together(deaths: Sequence[Death]) -> dict[Key, Rewrite]:
@@ -112,7 +134,7 @@ def _deaths(question: Question, targets: Sequence[Target], bits: int, *, moving:
             deaths = _deaths_of(tape, operation, bits, live, stuck=index in stuck, dead=index in dead, moving=moving)
             for death in deaths:
                 found[death.site, death.op] = death
-                before[death.site, death.op] = _computed_before(tape, index, bits)
+                before[death.site, death.op] = len(tape.ancestors(index, bits))
             if not deaths:
                 asked.discard(operation.key[:2])
     # of several paths on which a gradient dies, the one on which most is computed is the one that matters; what is
@@ -138,19 +160,6 @@ def _deaths_of(
         shared = not dead and any(reach & bits and reach & live for reach in operation.reach_in)
         death = None if shared else _unusual_death(tape, operation)
     return [] if death is None else [death]
-
-
-def _computed_before(tape: Tape, index: int, bits: int) -> int:
-    """The number of operations between the targets and an operation."""
-    seen = {index}
-    waiting = [index]
-    while waiting:
-        operation = tape.operations[waiting.pop()]
-        for source, reach in zip(operation.sources, operation.reach_in, strict=True):
-            if source >= 0 and reach & bits and source not in seen:
-                seen.add(source)
-                waiting.append(source)
-    return len(seen)
 
 
 def _stuck(tape: Tape, moved: set[int], bits: int) -> list[int]:

@@ -96,7 +96,7 @@ def _cause_at(
     names = question.names(question.bits(targets))
     cause = Cause(_kind(tape, index, name, finite), site, name, names, "supported", _origin(tape, index))
     if comparison is None or not comparison.agree:
-        before = _ancestors(tape, index)
+        before = tape.ancestors(index)[:_MOST_BEFORE]
         for place, others in _safe_groups(question, tape, before).items():
             other = _under(question, targets, {**held, **safe, **others})
             if other is None or not other.agree:
@@ -128,17 +128,6 @@ def _safe(question: Question, keys: Sequence[Key]) -> dict[Key, Rewrite]:
     return {key: SafeOperand(masks) for key, masks in singular.items() if masks}
 
 
-def _ancestors(tape: Tape, index: int) -> list[int]:
-    """The operations whose values go into one, the nearest first."""
-    found: set[int] = set()
-    waiting = [index]
-    while waiting:
-        sources = [source for source in tape.operations[waiting.pop()].sources if source >= 0 and source not in found]
-        found |= set(sources)
-        waiting += sources
-    return sorted(found, reverse=True)[:_MOST_BEFORE]
-
-
 def _safe_groups(question: Question, tape: Tape, indexes: Sequence[int]) -> dict[tuple[Site, str], dict[Key, Rewrite]]:
     """Safe operands for singular operations, with all calls from their lines: by line and operation."""
     places = dict.fromkeys(tape.operations[index].key[:2] for index in indexes)
@@ -151,7 +140,7 @@ def _safe_groups(question: Question, tape: Tape, indexes: Sequence[int]) -> dict
 
 def _held_before(question: Question, targets: Sequence[Target], tape: Tape, index: int) -> dict[str, Any]:
     """A value held constant on the way there, without which all is finite and right."""
-    before = _ancestors(tape, index)
+    before = tape.ancestors(index)[:_MOST_BEFORE]
     deaths = held_on_the_way(tape, [tape.operations[one] for one in before])
     for death in deaths:
         for rewrites in death.rewrites:

@@ -93,3 +93,20 @@ class Tape:
     values: dict[Key, Any] = field(default_factory=dict)
     inside: dict[Key, list[Inner]] = field(default_factory=dict)
     nested: dict[Key, list[CustomCall]] = field(default_factory=dict)
+
+    def ancestors(self, index: int, reaching: int = 0) -> list[int]:
+        """The operations whose values go into one, the latest first.
+
+        Args:
+            index: Of the operation.
+            reaching: Only by way of values from which autograd reaches one of these targets; 0 for all.
+        """
+        found: set[int] = set()
+        waiting = [index]
+        while waiting:
+            operation = self.operations[waiting.pop()]
+            for source, reach in zip(operation.sources, operation.reach_in, strict=True):
+                if source >= 0 and source not in found and (not reaching or reach & reaching):
+                    found.add(source)
+                    waiting.append(source)
+        return sorted(found, reverse=True)
