@@ -124,19 +124,18 @@ def _deaths(question: Question, targets: Sequence[Target], bits: int, *, moving:
     moved = moved_operations(tape, question.nudged_tape(targets, STEP))
     found: dict[tuple[Site, str], Death] = {}
     before: dict[tuple[Site, str], int] = {}
-    asked: set[tuple[Site, str]] = set()
-    stuck, dead = (dict.fromkeys(found) for found in (_stuck(tape, moved, bits), _dead(tape, reports, bits)))
+    answered: set[tuple[Site, str]] = set()
+    # in order, and looked up below
+    stuck, dead = dict.fromkeys(_stuck(tape, moved, bits)), dict.fromkeys(_dead(tape, reports, bits))
     live = question.bits([target for target in question.targets if target.status == "ok"])
     for index in stuck | dead:
         operation = tape.operations[index]
-        if operation.key[:2] not in asked:
-            asked.add(operation.key[:2])
-            deaths = _deaths_of(tape, operation, bits, live, stuck=index in stuck, dead=index in dead, moving=moving)
-            for death in deaths:
-                found[death.site, death.op] = death
-                before[death.site, death.op] = len(tape.ancestors(index, bits))
-            if not deaths:
-                asked.discard(operation.key[:2])
+        if operation.key[:2] in answered:
+            continue
+        for death in _deaths_of(tape, operation, bits, live, stuck=index in stuck, dead=index in dead, moving=moving):
+            answered.add(operation.key[:2])
+            found[death.site, death.op] = death
+            before[death.site, death.op] = len(tape.ancestors(index, bits))
     # of several paths on which a gradient dies, the one on which most is computed is the one that matters; what is
     # inside a custom function may only hand on a zero that was made before it
     ranked = sorted(found, key=lambda place: (found[place].unusual, found[place].inside, -before[place]))

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradtriage.probe.explain.causes.deaths import origin_of_zero
 from gradtriage.probe.explain.causes.held import held_on_the_way
-from gradtriage.probe.explain.question.question import Cause, Comparison, Question
-from gradtriage.probe.explain.replay.replays import BodyFailedError
+from gradtriage.probe.explain.question.question import Cause, Question
 from gradtriage.probe.explain.tape.inside import birth_of_nonfinite
 from gradtriage.probe.explain.tape.rewrites import Frozen, Rewrite, SafeOperand
 
@@ -92,13 +91,13 @@ def _cause_at(
     finite = math.isfinite(question.listing.loss)
     together = [other.key for other in tape.operations if other.key[:2] == operation.key[:2]][:_MOST_CALLS]
     safe = _safe(question, together)
-    comparison = _under(question, targets, {**held, **safe})
+    comparison = question.trial(targets, {**held, **safe})
     names = question.names(question.bits(targets))
     cause = Cause(_kind(tape, index, name, finite), site, name, names, "supported", _origin(tape, index))
     if comparison is None or not comparison.agree:
         before = tape.ancestors(index)[:_MOST_BEFORE]
         for place, others in _safe_groups(question, tape, before).items():
-            other = _under(question, targets, {**held, **safe, **others})
+            other = question.trial(targets, {**held, **safe, **others})
             if other is None or not other.agree:
                 continue
             comparison = other
@@ -113,13 +112,6 @@ def _cause_at(
         cause.evidence |= {"numeric_safe": _number(comparison.numeric.value)}
         cause.proof = "proven" if comparison.agree else "supported"
     return cause
-
-
-def _under(question: Question, targets: Sequence[Target], rewrites: dict[Key, Rewrite]) -> Comparison | None:
-    try:
-        return question.compare(targets, rewrites)
-    except BodyFailedError:
-        return None
 
 
 def _safe(question: Question, keys: Sequence[Key]) -> dict[Key, Rewrite]:
@@ -144,7 +136,7 @@ def _held_before(question: Question, targets: Sequence[Target], tape: Tape, inde
     deaths = held_on_the_way(tape, [tape.operations[one] for one in before])
     for death in deaths:
         for rewrites in death.rewrites:
-            comparison = _under(question, targets, dict(rewrites))
+            comparison = question.trial(targets, rewrites)
             if comparison is not None and comparison.agree and comparison.numeric.moved:
                 return {"origin": death.site.told, "origin_op": death.op, "autograd_revived": comparison.autograd}
     return {}

@@ -10,7 +10,6 @@ from gradtriage.probe.explain.causes.localisation import AGREEMENT, Localisation
 from gradtriage.probe.explain.causes.repairs import Constant, NoWrite
 from gradtriage.probe.explain.leaves.operations import HOOKS, MODULE_HOOKS
 from gradtriage.probe.explain.question.question import Cause, Comparison, Question
-from gradtriage.probe.explain.replay.replays import BodyFailedError
 from gradtriage.probe.explain.tape.inside import write_into_gradient
 from gradtriage.probe.explain.tape.remakes import LeftToAutograd, NumericBackward, OwnGradients
 from gradtriage.probe.explain.tape.rewrites import NoHook, Rewrite
@@ -33,11 +32,8 @@ def write_causes(question: Question, targets: Sequence[Target], wrong: Compariso
         if operation.past & bits:
             groups.setdefault(operation.key[0], []).append(operation)
     for site, operations in list(groups.items())[:_MOST_STATEMENTS]:
-        try:
-            comparison = question.compare(targets, {operation.key: NoWrite() for operation in operations})
-        except BodyFailedError:
-            continue
-        if comparison.agree and comparison.conclusive and comparison.numeric.moved:
+        comparison = question.trial(targets, {operation.key: NoWrite() for operation in operations})
+        if comparison is not None and comparison.agree and comparison.conclusive and comparison.numeric.moved:
             evidence = {"autograd": wrong.autograd, "numeric": wrong.numeric.value}
             evidence |= {"autograd_unwritten": comparison.autograd, "numeric_unwritten": comparison.numeric.value}
             return [Cause("inplace", site, operations[0].key[1], question.names(bits), "proven", dict(evidence))]
@@ -115,11 +111,8 @@ def _held_in_forward(
     tape, _ = question.backward()
     for death in deaths(tape, [call.key for call in calls]):
         for rewrites in death.rewrites:
-            try:
-                comparison = question.compare(targets, rewrites)
-            except BodyFailedError:
-                continue
-            if comparison.agree and comparison.conclusive and comparison.numeric.moved:
+            comparison = question.trial(targets, rewrites)
+            if comparison is not None and comparison.agree and comparison.conclusive and comparison.numeric.moved:
                 evidence = {**death.evidence, "autograd": wrong.autograd, "numeric": wrong.numeric.value}
                 evidence |= {"autograd_revived": comparison.autograd, "numeric_revived": comparison.numeric.value}
                 names = question.names(question.bits(targets))
@@ -135,11 +128,10 @@ def _slope_of_another_loss(question: Question, targets: Sequence[Target], calls:
     """
     if not calls[0].contextless:
         return None
-    try:
-        comparison = question.compare(targets, {call.key: LeftToAutograd() for call in calls})
-    except BodyFailedError:
+    comparison = question.trial(targets, {call.key: LeftToAutograd() for call in calls})
+    if comparison is None or not (comparison.agree and comparison.conclusive and comparison.numeric.moved):
         return None
-    return comparison.autograd if comparison.agree and comparison.conclusive and comparison.numeric.moved else None
+    return comparison.autograd
 
 
 def _written_gradient(question: Question, targets: Sequence[Target], wrong: Comparison) -> Cause | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gradtriage.probe.explain.leaves.nudge import Nudge
 from gradtriage.probe.explain.program import NO_GRAPH
 from gradtriage.probe.explain.question.oracle import Derivative, differentiate
+from gradtriage.probe.explain.replay.replays import BodyFailedError
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.replay.listings import Listing, Target
@@ -148,6 +149,13 @@ class Question:
         """
         slope = sum(self.slopes(targets, rewrites)) if autograd is None else autograd
         return Comparison(slope, self.numeric(targets, rewrites, step=step), self.tolerance)
+
+    def trial(self, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite]) -> Comparison | None:
+        """Autograd against differences under a counterfactual; None where the body cannot run under it."""
+        try:
+            return self.compare(targets, rewrites)
+        except BodyFailedError:
+            return None
 
     def slopes(
         self,
