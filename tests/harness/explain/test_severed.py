@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from gradtriage.probe.explain.leaves.identity import direction
 from tests.support.explained import Bodies, check, check_test, leaf
 
 # what torch says of some of the faults itself is no answer yet
@@ -47,6 +48,17 @@ def detach_beside_a_detach_that_cancels(b):
     total = (b - m).exp().sum().log() + m
     weight = b.detach() * 3  # <-- here
     return total + (b * weight).sum()
+
+
+# the first direction that is asked along: what is lost shows there by 3e-5 of the whole alone
+_along = direction(torch.Size([3]), 1.0, 0, complex_=False)
+_across = torch.linalg.cross(_along, torch.tensor([1.0, 2.0, 3.0], **F64))
+
+
+@bodies.add("partial", "detach", b=three)
+def detach_across_the_first_direction(b):
+    lost = b.detach()  # <-- here
+    return (_along * b).sum() + ((_across + 3e-5 * _along) * lost).sum()
 
 
 @bodies.add("partial", "detach", b=three)

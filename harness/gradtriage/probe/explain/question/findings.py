@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Numeric derivatives of single targets: at most so many, the rest is tested in groups.
 MOST_SINGLE = 16
+# Where a difference within the tolerance is certain all the same it may be larger along another direction.
+OTHER_DIRECTIONS, OTHER_SEEDS = 2, 2000
 
 
 @dataclass
@@ -51,8 +53,10 @@ def compare_all(question: Question) -> list[Finding]:
 def _group_findings(question: Question, group: Sequence[Target], slopes: Mapping[Key | None, float]) -> list[Finding]:
     comparison = question.compare(group, autograd=sum(slopes[target.key] for target in group))
     status = _status(group[0], comparison, _noise(slopes))
-    if len(group) == 1 or status == group[0].status:
-        return [Finding(target, status, comparison) for target in group]
+    if status == group[0].status:
+        return _looked_at_again(question, group, status, comparison)
+    if len(group) == 1:
+        return [Finding(group[0], status, comparison)]
     if status == "unknown" and len(group) <= 2:
         return [Finding(target, status, comparison) for target in group]
     middle = len(group) // 2
@@ -61,7 +65,27 @@ def _group_findings(question: Question, group: Sequence[Target], slopes: Mapping
 
 def _finding(question: Question, target: Target, slopes: Mapping[Key | None, float]) -> Finding:
     comparison = question.compare([target], autograd=slopes[target.key])
-    return Finding(target, _status(target, comparison, _noise(slopes)), comparison)
+    status = _status(target, comparison, _noise(slopes))
+    if status == target.status:
+        return _looked_at_again(question, [target], status, comparison)[0]
+    return Finding(target, status, comparison)
+
+
+def _looked_at_again(
+    question: Question, targets: Sequence[Target], status: str, comparison: Comparison
+) -> list[Finding]:
+    """Targets along other directions where there is a small difference that is more than the numeric error.
+
+    One entry of many that is wrong, or a wrong term that is nearly orthogonal, shows little along one direction.
+    """
+    for number in range(1, OTHER_DIRECTIONS + 1):
+        if not comparison.differ_a_little:
+            break
+        others = [replace(target, seed=target.seed + number * OTHER_SEEDS) for target in targets]
+        other = question.compare(others)
+        if other.differ:
+            return [Finding(target, "wrong", other) for target in others]
+    return [Finding(target, status, comparison) for target in targets]
 
 
 def _noise(slopes: Mapping[Key | None, float]) -> float:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # Agreement of autograd with differences, relative; single precision leaves no more to be seen.
 TOLERANCE = 1e-4
 TOLERANCE_SINGLE = 3e-2
+# A difference within the tolerance that is more than rounding: of the larger derivative, and of the numeric error.
+SUSPICIOUS, SURELY = 1e-6, 20.0
 
 
 @dataclass
@@ -73,6 +75,13 @@ class Comparison:
     def differ(self) -> bool:
         """Whether they are certainly not the same."""
         return self.conclusive and not self.agree
+
+    @property
+    def differ_a_little(self) -> bool:
+        """Whether they agree within the tolerance, and differ by much more than the numeric error."""
+        difference = abs(self.numeric.value - self.autograd)
+        largest = max(abs(self.numeric.value), abs(self.autograd))
+        return self.agree and difference > SUSPICIOUS * largest + SURELY * self.numeric.error
 
     @property
     def conclusive(self) -> bool:
@@ -193,7 +202,7 @@ class Question:
 
     def nudged_tape(self, targets: Sequence[Target], step: float) -> Tape:
         """The operations of a run in which some targets were moved; bits as in `tape`."""
-        asked = tuple(target.key for target in targets), step
+        asked = tuple((target.key, target.seed) for target in targets), step
         if asked not in self._nudged:
             self._nudged[asked] = self.replays.tape(self.listing.number, self.targets, nudges(targets, step))
         return self._nudged[asked]
