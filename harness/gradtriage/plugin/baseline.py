@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gradtriage.plugin.bodies import body_of
+
 if TYPE_CHECKING:
     from gradtriage.probe.explain.program import Program
 
@@ -45,7 +47,7 @@ class BaselineHooks:
         from gradtriage.probe.explain.differential.baselines import baseline_document, recorded_run
         from gradtriage.probe.explain.replay.body import program_of
 
-        self._runs.append({"nodeid": item.nodeid, **recorded_run(program_of(item.runtest, self._root), self._root)})
+        self._runs.append({"nodeid": item.nodeid, **recorded_run(program_of(body_of(item), self._root), self._root)})
         document = baseline_document(self._runs, self._wanted, self._root)
         path = Path(self._wanted["path"])
         unfinished = path.with_name(f".{path.name}.new")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gradtriage.evidence.diagnosis import telling_rank
+from gradtriage.plugin.bodies import body_of
 
 if TYPE_CHECKING:
     from gradtriage.plugin.baseline import Held
@@ -70,7 +71,7 @@ class ExplanationHooks:
         from gradtriage.probe.explain.examination import examine
         from gradtriage.probe.explain.replay.body import program_of
 
-        program = program_of(item.runtest, self._root)
+        program = program_of(body_of(item), self._root)
         diagnosis = examine(program, by_design=self._by_design)
         document = diagnosis_document(diagnosis, item.nodeid, "error", self._root)
         document = add_compiled(document, program, self._root)

@@ -10,7 +10,6 @@ from gradtriage.probe.explain.causes.held import HOLDING, Death, flats_inside, z
 from gradtriage.probe.explain.causes.repairs import NonZeroOperand, NoWrite
 from gradtriage.probe.explain.leaves.operations import FLAT, INTEGER, writes
 from gradtriage.probe.explain.question.question import Cause, Question
-from gradtriage.probe.explain.replay.replays import BodyFailedError
 from gradtriage.probe.explain.tape.rewrites import Identity, NonZero, NonZeroNumber, Rewrite
 from gradtriage.probe.explain.tape.tape import LEAF
 
@@ -106,14 +105,11 @@ def _revived(
     question: Question, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite]
 ) -> dict[str, object] | None:
     """The derivatives of the counterfactual run, if the loss moves in it and autograd and differences agree."""
-    try:
-        slope = sum(question.slopes(targets, rewrites))
-        if slope == 0 or slope != slope:
-            return None
-        comparison = question.compare(targets, rewrites, autograd=slope)
-    except BodyFailedError:
+    slope = question.slope(targets, rewrites)
+    if not slope or slope != slope:
         return None
-    if comparison.numeric.moved and comparison.agree:
+    comparison = question.trial(targets, rewrites, autograd=slope)
+    if comparison is not None and comparison.numeric.moved and comparison.agree:
         return {"autograd_revived": comparison.autograd, "numeric_revived": comparison.numeric.value}
     return None
 

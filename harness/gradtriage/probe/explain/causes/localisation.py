@@ -76,14 +76,6 @@ class Line:
 _Change = Callable[[Callable[..., Any]], Callable[..., Any] | None]
 
 
-def slope_under(question: Question, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite]) -> float | None:
-    """Autograd's derivative under a counterfactual; None where the body cannot run under it."""
-    try:
-        return sum(question.slopes(targets, rewrites))
-    except BodyFailedError:
-        return None
-
-
 class Localisation:
     """Looks for the statement of a backward that is wrong, and in the functions that it calls.
 
@@ -242,7 +234,7 @@ class Localisation:
 
     def _right_with(self, positions: frozenset[int]) -> bool:
         rewrites = {call.key: NumericBackward(positions, self._along.get(call.key, {})) for call in self._calls}
-        slope = slope_under(self._question, self._targets, rewrites)
+        slope = self._question.slope(self._targets, rewrites)
         return slope is not None and self._wrong.numeric.agrees(slope, max(self._question.tolerance, AGREEMENT))
 
 
@@ -326,13 +318,13 @@ class _Mending:
         rest = [target for target in self._question.targets if target.name not in names]
         if not rest:
             return True
-        before, after = slope_under(self._question, rest, {}), self._with(edit, rest)
+        before, after = self._question.slope(rest, {}), self._with(edit, rest)
         return before is not None and after is not None and (before == after or _is(before, after))
 
     def _with(self, edit: Edit, targets: Sequence[Target]) -> float | None:
         change = functools.partial(self.formula.edited, edit)
         other = self._rewrite(change)
-        return slope_under(self._question, targets, {call.key: other for call in self._calls})
+        return self._question.slope(targets, {call.key: other for call in self._calls})
 
     def _second_direction(self) -> tuple[list[Target], float]:
         if self._other is None:

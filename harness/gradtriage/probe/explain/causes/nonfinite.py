@@ -66,15 +66,15 @@ def nonfinite_causes(question: Question, targets: Sequence[Target]) -> list[Caus
     if not places:
         return []
     held = _branches_held(question, tape)
-    found = (_cause_at(question, targets, index, held, forward=value is not None) for index in places)
-    causes = []
-    for cause in found:
-        if cause.proof == "proven":
-            return [cause]
-        causes.append(cause)
-    if "origin" not in causes[0].evidence:
-        causes[0].evidence |= _held_before(question, targets, tape, places[0])
-    return causes[:1]
+    found = []
+    for index in places:
+        found.append((_cause_at(question, targets, index, held, forward=value is not None), index))
+        if found[-1][0].proof == "proven":
+            break
+    cause, index = found[-1] if found[-1][0].proof == "proven" else found[0]
+    if cause.evidence.get("origin", cause.site.told) == cause.site.told:
+        cause.evidence |= _held_before(question, targets, tape, index)
+    return [cause]
 
 
 def _cause_at(
@@ -136,7 +136,10 @@ def _held_before(question: Question, targets: Sequence[Target], tape: Tape, inde
     deaths = held_on_the_way(tape, [tape.operations[one] for one in before])
     for death in deaths:
         for rewrites in death.rewrites:
-            comparison = question.trial(targets, rewrites)
+            slope = question.slope(targets, rewrites)
+            if slope is None or not math.isfinite(slope):
+                continue
+            comparison = question.trial(targets, rewrites, autograd=slope)
             if comparison is not None and comparison.agree and comparison.numeric.moved:
                 return {"origin": death.site.told, "origin_op": death.op, "autograd_revived": comparison.autograd}
     return {}

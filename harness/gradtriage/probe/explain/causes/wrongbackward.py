@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.causes.held import flats_inside, zeros_inside
-from gradtriage.probe.explain.causes.localisation import AGREEMENT, Localisation, directions, slope_under
+from gradtriage.probe.explain.causes.localisation import AGREEMENT, Localisation, directions
 from gradtriage.probe.explain.causes.repairs import Constant, NoWrite
 from gradtriage.probe.explain.leaves.operations import HOOKS, MODULE_HOOKS
 from gradtriage.probe.explain.question.question import Cause, Comparison, Question
@@ -46,7 +46,7 @@ def stale_causes(question: Question, targets: Sequence[Target], wrong: Compariso
     for operation in question.tape().operations:
         if not operation.foreign or not any(reach & bits for reach in operation.reach_in):
             continue
-        slope = slope_under(question, targets, {operation.key: Constant(operation.foreign)})
+        slope = question.slope(targets, {operation.key: Constant(operation.foreign)})
         if slope is not None and slope != wrong.autograd and wrong.numeric.agrees(slope, question.tolerance):
             evidence = {"autograd": wrong.autograd, "numeric": wrong.numeric.value, "autograd_constant": slope}
             site, name, _ = operation.key
@@ -71,7 +71,7 @@ def backward_causes(question: Question, targets: Sequence[Target], wrong: Compar
         rewrites: dict[Key, Rewrite] = {
             call.key: NoHook() if name in HOOKS else NumericBackward(along=along.get(call.key, {})) for call in calls
         }
-        slope = slope_under(question, targets, rewrites)
+        slope = question.slope(targets, rewrites)
         if slope is None or not wrong.numeric.agrees(slope, max(question.tolerance, AGREEMENT)):
             slope = _slope_of_another_loss(question, targets, calls)
         if slope is None:
@@ -147,7 +147,7 @@ def _written_gradient(question: Question, targets: Sequence[Target], wrong: Comp
         if write is not None:
             writing.setdefault((write.key[0], operation.key[1]), []).append(operation)
     for (site, name), operations in writing.items():
-        slope = slope_under(question, targets, {operation.key: OwnGradients() for operation in operations})
+        slope = question.slope(targets, {operation.key: OwnGradients() for operation in operations})
         if slope is not None and wrong.numeric.agrees(slope, max(question.tolerance, AGREEMENT)):
             evidence: dict[str, object] = {"autograd": wrong.autograd, "numeric": wrong.numeric.value}
             evidence |= {"autograd_restored": slope, "writes": "into the gradient that comes in"}

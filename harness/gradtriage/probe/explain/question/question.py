@@ -159,10 +159,19 @@ class Question:
         slope = sum(self.slopes(targets, rewrites)) if autograd is None else autograd
         return Comparison(slope, self.numeric(targets, rewrites, step=step), self.tolerance)
 
-    def trial(self, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite]) -> Comparison | None:
+    def trial(
+        self, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite], *, autograd: float | None = None
+    ) -> Comparison | None:
         """Autograd against differences under a counterfactual; None where the body cannot run under it."""
         try:
-            return self.compare(targets, rewrites)
+            return self.compare(targets, rewrites, autograd=autograd)
+        except BodyFailedError:
+            return None
+
+    def slope(self, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite]) -> float | None:
+        """Autograd's derivative under a counterfactual; None where the body cannot run under it."""
+        try:
+            return sum(self.slopes(targets, rewrites))
         except BodyFailedError:
             return None
 

@@ -19,6 +19,8 @@ from typing import Any, NoReturn
 
 import torch
 
+from gradtriage.probe.explain.replay.checks import Check, checks_of
+
 _EXIT_AFTER_RESULT = 0
 
 
@@ -28,10 +30,15 @@ class ChildFailedError(Exception):
 
 @dataclass(frozen=True)
 class Failure:
-    """What a child raised instead of returning."""
+    """What a child raised instead of returning.
+
+    Attributes:
+        checks: The statements that raised it, where these can be passed over, the innermost first.
+    """
 
     type_name: str
     message: str
+    checks: tuple[Check, ...] = ()
 
 
 class Reply:
@@ -143,7 +150,7 @@ def _start(work: Work, seconds: float) -> _Child:
         try:
             work(reply)
         except BaseException as error:  # noqa: BLE001 - whatever ends the test ends this child
-            reply.send(Failure(type(error).__name__, str(error)[:2000]))
+            reply.send(Failure(type(error).__name__, str(error)[:2000], checks_of(error)))
     finally:
         os._exit(1)
 

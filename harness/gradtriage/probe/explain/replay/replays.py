@@ -18,7 +18,8 @@ from gradtriage.probe.explain.leaves.identity import Identities, direction, froz
 from gradtriage.probe.explain.leaves.memory import ModuleMemory
 from gradtriage.probe.explain.leaves.nudge import Nudge, apply_nudge
 from gradtriage.probe.explain.leaves.watch import LeafWatch
-from gradtriage.probe.explain.replay.children import ChildFailedError, Failure, Reply, run_child, run_children
+from gradtriage.probe.explain.replay.checks import PassedOver
+from gradtriage.probe.explain.replay.children import ChildFailedError, Failure, Reply, Work, run_child, run_children
 from gradtriage.probe.explain.replay.listings import Lister, Listing, Target
 from gradtriage.probe.explain.replay.replay import Conditions, conditions_hold
 from gradtriage.probe.explain.replay.results import Kept, Moved
@@ -67,11 +68,12 @@ class Replays:
         self._program, self._seconds, self._at_once = program, seconds, at_once
         _import_what_backward_needs()
         self._old, self._frozen = leaves_alive(), frozen_alive()
+        self._passed_over = PassedOver()
         self.evaluations = 0
 
     def listings(self) -> list[Listing]:
         """Every gradient computation of the body, in order; what the body raised afterwards does not matter here."""
-        found, imported = self._checked(run_child(self._list, self._seconds))
+        found, imported = _checked(run_child(self._list, self._seconds))
         _import_from_torch(imported)
         return list(found)
 
@@ -106,7 +108,7 @@ class Replays:
         """
         works = [functools.partial(self._loss, number, nudges, rewrites) for nudges in nudged]
         self.evaluations += len(works)
-        return [self._checked(result) for result in run_children(works, self._seconds, self._at_once)]
+        return self._results(works)
 
     def _loss(
         self, number: int, nudges: Sequence[Nudge], rewrites: Mapping[OperationKey, Rewrite] | None, reply: Reply
@@ -147,7 +149,7 @@ class Replays:
 
             self._until(number, conditions, answer, reply)
 
-        return list(self._checked(run_child(work, self._seconds)))
+        return list(self._result(work))
 
     def tape(self, number: int, targets: Sequence[Target], nudges: Sequence[Nudge] = ()) -> Tape:
         """The operations up to the numbered call, for these targets."""
@@ -169,7 +171,7 @@ class Replays:
             self._until(number, Conditions(leaves), lambda call: _again(call, leaves.identities, nudges).loss(), reply)
 
         self.evaluations += 1
-        return float(self._checked(run_child(work, self._seconds)))
+        return float(self._result(work))
 
     def second_tape(self, number: int, targets: Sequence[Target]) -> Tape:
         """The operations up to the numbered call and those of a second evaluation after them."""
@@ -198,7 +200,7 @@ class Replays:
             reply.send(None)
 
         self.evaluations += 1
-        key: OperationKey | None = self._checked(run_child(work, self._seconds))
+        key: OperationKey | None = self._result(work)
         return key
 
     def slope_of_result(self, number: int, key: OperationKey, step: Moved) -> float:
@@ -213,7 +215,7 @@ class Replays:
             self._until(number, Conditions(LeafWatch(self._old), recorder), answer, reply)
 
         self.evaluations += 1
-        return float(self._checked(run_child(work, self._seconds)))
+        return float(self._result(work))
 
     def values(self, number: int, keys: frozenset[OperationKey]) -> dict[OperationKey, Any]:
         """The results that operations had in the unchanged run."""
@@ -267,18 +269,35 @@ class Replays:
                 self._until(number, Conditions(leaves, recorder), functools.partial(answer, recorder), reply)
 
         self.evaluations += 1
-        return self._checked(run_child(work, self._seconds))
+        return self._result(work)
 
     def _until(self, number: int, conditions: Conditions, answer: Any, reply: Reply) -> None:
         observer = _Stopper(number, conditions, answer, reply)
+        self._passed_over.hold()
         with conditions_hold(conditions):
             self._program(observer)
         raise ChildFailedError(f"the body ended before gradient call {number}")
 
-    def _checked(self, result: Any) -> Any:
-        if isinstance(result, Failure):
-            raise BodyFailedError(f"{result.type_name}: {result.message}")
-        return result
+    def _result(self, work: Work) -> Any:
+        return self._results([work])[0]
+
+    def _results(self, works: Sequence[Work]) -> list[Any]:
+        """What children sent; checks that fail for what was changed are passed over."""
+        results = run_children(works, self._seconds, self._at_once)
+        while True:
+            failed = [index for index, result in enumerate(results) if isinstance(result, Failure)]
+            checks = {results[index].checks for index in failed}
+            if not self._passed_over.add(checks):
+                return list(map(_checked, results))
+            again = run_children([works[index] for index in failed], self._seconds, self._at_once)
+            for index, result in zip(failed, again, strict=True):
+                results[index] = result
+
+
+def _checked(result: Any) -> Any:
+    if isinstance(result, Failure):
+        raise BodyFailedError(f"{result.type_name}: {result.message}")
+    return result
 
 
 class _Counter:
