@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from gradtriage.probe.explain.account.diagnosis import VERDICTS, Diagnosis
 from gradtriage.probe.explain.account.path import path_of
 from gradtriage.probe.explain.account.survey import Survey, survey
+from gradtriage.probe.explain.causes.cuts import CUTS
 from gradtriage.probe.explain.causes.deaths import zero_causes
 from gradtriage.probe.explain.causes.designs import Meant, find_designs, find_steps, shown
 from gradtriage.probe.explain.causes.determinism import first_varying
-from gradtriage.probe.explain.causes.elsewhere import copies, stopped_by_the_caller, trained_elsewhere
+from gradtriage.probe.explain.causes.elsewhere import copies, on_purpose, stopped_by_the_caller, trained_elsewhere
 from gradtriage.probe.explain.causes.kept import kept_value
 from gradtriage.probe.explain.causes.nonfinite import nonfinite_causes
 from gradtriage.probe.explain.causes.nonleaf import nonleaf_cause
@@ -95,10 +96,19 @@ def _first_unhealthy(
                 diagnosis.path = path_of(question.tape(), diagnosis.causes[0])
         except (BodyFailedError, ChildFailedError) as error:
             diagnosis = Diagnosis("unknown", listing, as_listed(listing), reason=str(error))
-        if diagnosis.verdict not in ("healthy", "unknown"):
+        if diagnosis.verdict not in ("healthy", "unknown") and not _stopped_by_the_caller(diagnosis):
             return diagnosis
         diagnoses.append(diagnosis)
     return min(diagnoses, key=lambda d: (VERDICTS.index(d.verdict), d.listing.number if d.listing else 0))
+
+
+def _stopped_by_the_caller(diagnosis: Diagnosis) -> bool:
+    """Whether all causes are stops in the very function that asks for the gradient: a reference of detached values.
+
+    What is wrong at a later computation is told before these.
+    """
+    caller = None if diagnosis.listing is None else diagnosis.listing.caller
+    return bool(diagnosis.causes) and all(on_purpose(cause, caller) for cause in diagnosis.causes)
 
 
 def _survey(question: Question, diagnosis: Diagnosis) -> Survey | None:
@@ -287,7 +297,7 @@ def _diagnose_wrong(
         question.meant, question.designs = without, before
     formulas = backward_causes(question, wrong, together)
     if formulas:
-        return "wrong-backward", formulas, ""
+        return severed if formulas[0].kind in CUTS else "wrong-backward", formulas, ""
     writes = write_causes(question, wrong, together)
     if writes:
         return "partial", writes, ""

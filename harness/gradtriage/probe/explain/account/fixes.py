@@ -32,4 +32,6 @@ _FIXES = {
 
 def fix_of(cause: Cause) -> str:
     """One sentence that says what to do about a cause."""
+    if cause.kind == "no-grad" and "checkpoint" in cause.site.source:
+        return "A reentrant checkpoint of inputs without a gradient has none either: pass `use_reentrant=False`."
     return _FIXES[cause.kind]

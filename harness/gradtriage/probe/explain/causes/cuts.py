@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gradtriage.probe.explain.leaves.operations import INTEGER
+from gradtriage.probe.explain.leaves.operations import INTEGER, LOOKS, writes
 from gradtriage.probe.explain.tape.tape import LEAF, UNKNOWN, Key, Operation, Tape
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ _REBUILD = frozenset(
         "__deepcopy__",
     }
 )  # fmt: skip
+# kinds of operations by which values go on without their gradient whatever the circumstances
+CUTS = frozenset({"item", "numpy", "detach", "data", "rebuild"})
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,10 @@ def find_cuts(plain: Tape, nudged: Tape, wrong: int) -> list[Cut]:
         wrong: The bits of the targets whose gradient is in question.
     """
     moved = moved_operations(plain, nudged)
+    places = _only_written_through(plain)
     found: dict[tuple[Site, str], list[tuple[Key, int, Operation]]] = {}
     for index, operation in enumerate(plain.operations):
-        if index not in moved:
+        if index not in moved or index in places:
             continue
         lost = _lost(operation, moved) & wrong & ~operation.reach_out
         if lost:
@@ -83,6 +86,21 @@ def find_cuts(plain: Tape, nudged: Tape, wrong: int) -> list[Cut]:
             found.setdefault((site, "entry"), []).append((operation.key, wrong, operation))
     cuts = [_cut(site, kind, entries, order) for order, ((site, kind), entries) in enumerate(found.items())]
     return _merged(cuts, _ways_out(plain, moved))
+
+
+def _only_written_through(tape: Tape) -> set[int]:
+    """Detached looks at a leaf's memory that are taken to write into it on the same line, as an initialisation does.
+
+    No value goes on there. Frozen, such a look would be other memory, and the leaf would keep what it had.
+    """
+    filled = {
+        one.key[0] for one in tape.operations if writes(one.key[1]) and one.leaf_memory and one.sources[:1] == [LEAF]
+    }
+    return {
+        index
+        for index, one in enumerate(tape.operations)
+        if one.key[1] in LOOKS and one.leaf_memory and one.key[0] in filled
+    }
 
 
 def _ways_out(plain: Tape, moved: set[int]) -> dict[tuple[str, int], str]:

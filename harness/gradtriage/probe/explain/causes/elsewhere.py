@@ -9,8 +9,9 @@ from gradtriage.probe.explain.causes.severed import severance_causes
 from gradtriage.probe.explain.question.choice import place
 
 if TYPE_CHECKING:
-    from gradtriage.probe.explain.question.question import Comparison, Question
+    from gradtriage.probe.explain.question.question import Cause, Comparison, Question
     from gradtriage.probe.explain.replay.listings import Listing, Target
+    from gradtriage.probe.explain.source.sites import Site
 
 # what somebody writes who does not want a gradient there
 _ON_PURPOSE = frozenset({"detach", "data", "no-grad"})
@@ -41,10 +42,13 @@ def stopped_by_the_caller(question: Question, targets: Sequence[Target], wrong: 
     function that asks for the gradient, for parameters that get theirs elsewhere, is meant.
     """
     causes = severance_causes(question, targets, wrong)
-    caller = question.listing.caller
-    for cause in causes:
-        same = (cause.site.file, cause.site.function) == (caller.file, caller.function)
-        if not same or cause.kind not in _ON_PURPOSE or cause.proof != "proven":
-            return ""
+    if not all(on_purpose(cause, question.listing.caller) for cause in causes):
+        return ""
     lines = ", ".join(str(cause.site.line) for cause in causes)
     return f"line {lines} stops it" if causes else ""
+
+
+def on_purpose(cause: Cause, caller: Site | None) -> bool:
+    """Whether it is a stop that is written in the function that asks for the gradient."""
+    same = caller is not None and (cause.site.file, cause.site.function) == (caller.file, caller.function)
+    return same and cause.kind in _ON_PURPOSE and cause.proof == "proven"

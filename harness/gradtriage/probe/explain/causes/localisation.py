@@ -204,8 +204,9 @@ class Localisation:
         for call in self._calls:
             for site in (one.key[0] for one in tape.inside.get(call.key, ()) if one.backward):
                 start = start_of_function(site.file, site.line)
-                own = self._own.formula.site
-                if start is not None and (site.file, start) != (own.file, own.line):
+                own = self._own.formula
+                inside = site.file == own.site.file and start is not None and own.holds(start)
+                if start is not None and not inside:
                     formula = Formula(Site(site.file, start, site.function))
                     other = functools.partial(OtherHelper, site.file, start)
                     found.setdefault((site.file, start), self._mending(formula, other))

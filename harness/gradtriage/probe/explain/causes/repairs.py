@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from gradtriage.probe.explain.leaves.operations import tensors_in
+from gradtriage.probe.explain.leaves.operations import LOOKS, tensors_in
 from gradtriage.probe.explain.tape.rewrites import called, nonzero
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.causes.cuts import Cut
     from gradtriage.probe.explain.tape.rewrites import Rewrite, Run
     from gradtriage.probe.explain.tape.tape import Key, Tape
-
-_LOOKS = frozenset({"detach", "data"})
 
 
 class Repair:
@@ -35,7 +33,7 @@ class Repair:
         operands = [tensor for tensor in tensors_in((args, kwargs)) if tensor.requires_grad]
         if operands:
             self._left = operands[0]
-        if name in _LOOKS and operands:
+        if name in LOOKS and operands:
             return operands[0]
         with torch.enable_grad():
             result = func(*[_bare(a) for a in args], **kwargs) if operands and name in _ESCAPES else run()

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from gradtriage.probe.explain.causes.cuts import way_out
 from gradtriage.probe.explain.causes.held import flats_inside, zeros_inside
 from gradtriage.probe.explain.causes.localisation import AGREEMENT, Localisation, directions
 from gradtriage.probe.explain.causes.repairs import Constant, NoWrite
 from gradtriage.probe.explain.leaves.operations import HOOKS, MODULE_HOOKS
 from gradtriage.probe.explain.question.question import Cause, Comparison, Question
+from gradtriage.probe.explain.source.sites import Site
 from gradtriage.probe.explain.tape.inside import write_into_gradient
 from gradtriage.probe.explain.tape.remakes import LeftToAutograd, NumericBackward, OwnGradients
-from gradtriage.probe.explain.tape.rewrites import NoHook, Rewrite
+from gradtriage.probe.explain.tape.rewrites import Frozen, NoHook, Rewrite
 from gradtriage.probe.explain.tape.tape import CustomCall
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.causes.held import Death
     from gradtriage.probe.explain.replay.listings import Target
-    from gradtriage.probe.explain.source.sites import Site
     from gradtriage.probe.explain.tape.tape import Key, Operation, Tape
 
 _MOST_STATEMENTS = 24
@@ -83,6 +84,7 @@ def backward_causes(question: Question, targets: Sequence[Target], wrong: Compar
         if site is None:
             return [Cause(kind, where, name, question.names(bits), "proven", evidence)]
         held = _held_in_forward(question, targets, wrong, calls, zeros_inside)
+        held = held or _cut_in_a_callback(question, targets, wrong, calls)
         if held is not None:
             return [held]
         line = Localisation(question, targets, wrong, calls, site, along).line()
@@ -97,7 +99,22 @@ def backward_causes(question: Question, targets: Sequence[Target], wrong: Compar
     functions = [call for calls in suspects for call in calls if call.key[1] not in HOOKS]
     held = _held_in_forward(question, targets, wrong, functions, zeros_inside)
     held = held or _held_in_forward(question, targets, wrong, functions, flats_inside)
+    held = held or _old_hook(question, targets, wrong)
     return [] if held is None else [held]
+
+
+def _old_hook(question: Question, targets: Sequence[Target], wrong: Comparison) -> Cause | None:
+    """A hook that a leaf has had since before the body, as of a model that a fixture makes: without it all is right."""
+    hooks = [hook for target in targets for hook in question.replays.old_hooks(target)]
+    code = next((hook.__code__ for hook in hooks if hasattr(hook, "__code__")), None)
+    if code is None:
+        return None
+    slope = sum(question.slopes(targets, without_hooks=True))
+    if not wrong.numeric.agrees(slope, question.tolerance):
+        return None
+    site = Site(code.co_filename, code.co_firstlineno, code.co_qualname)
+    evidence = {"autograd": wrong.autograd, "numeric": wrong.numeric.value, "autograd_restored": slope}
+    return Cause("hook", site, "register_hook", question.names(question.bits(targets)), "proven", dict(evidence))
 
 
 def _held_in_forward(
@@ -117,6 +134,32 @@ def _held_in_forward(
                 evidence |= {"autograd_revived": comparison.autograd, "numeric_revived": comparison.numeric.value}
                 names = question.names(question.bits(targets))
                 return Cause(death.kind, death.site, death.op, names, "proven", evidence)
+    return None
+
+
+def _cut_in_a_callback(
+    question: Question, targets: Sequence[Target], wrong: Comparison, calls: Sequence[CustomCall]
+) -> Cause | None:
+    """A cut in a function that a custom function is handed, and that its backward differentiates: an adjoint's field.
+
+    The formula is right for what it is handed. With the value frozen differences give what it gives.
+    """
+    tape, _ = question.backward()
+    own = {call.backward_site.function.rpartition(".")[0] + "." for call in calls if call.backward_site is not None}
+    groups: dict[tuple[Site, str], list[Key]] = {}
+    for one in (one for call in calls for one in tape.inside.get(call.key, ()) if not one.backward):
+        site, name, _ = one.key
+        if way_out(name) is not None and not site.function.startswith(tuple(own)):
+            groups.setdefault((site, name), []).append(one.key)
+    for (site, name), keys in list(groups.items())[:_MOST_STATEMENTS]:
+        values = question.replays.values(question.listing.number, frozenset(keys))
+        frozen: dict[Key, Rewrite] = {key: Frozen(value) for key, value in values.items()}
+        comparison = question.trial(targets, frozen, step=wrong.numeric.step, autograd=wrong.autograd)
+        if comparison is not None and comparison.agree:
+            evidence = {"autograd": wrong.autograd, "numeric": wrong.numeric.value}
+            evidence["numeric_frozen"] = comparison.numeric.value
+            names = question.names(question.bits(targets))
+            return Cause(way_out(name) or "other", site, name, names, "proven", dict(evidence))
     return None
 
 

@@ -89,10 +89,19 @@ def scale_of(leaf: Tensor) -> float:
 _OUR_SEEDS = 0x5DEECE66D1234567
 
 
-def direction(shape: torch.Size, scale: float, seed: int, *, complex_: bool) -> Tensor:
-    """A fixed random direction in double precision, its entries as large as the leaf's; a scalar's is its scale."""
+def direction(shape: torch.Size, scale: float, seed: int, *, complex_: bool, symmetric: bool = False) -> Tensor:
+    """A fixed random direction in double precision, its entries as large as the leaf's; a scalar's is its scale.
+
+    Args:
+        shape: The leaf's.
+        scale: Its typical magnitude.
+        seed: Of the random numbers.
+        complex_: Whether the leaf is complex.
+        symmetric: Whether the direction keeps a symmetric (Hermitian) matrix one.
+    """
     dtype = torch.complex128 if complex_ else torch.float64
     if shape.numel() == 1:
         return torch.full(shape, scale, dtype=dtype)
     generator = torch.Generator().manual_seed(_OUR_SEEDS + 7919 * seed)
-    return torch.randn(shape, generator=generator, dtype=dtype) * scale
+    along = torch.randn(shape, generator=generator, dtype=dtype) * scale
+    return (along + along.mH) / 2 if symmetric else along

@@ -27,6 +27,7 @@ class Nudge:
         seed: Of the direction.
         step: Relative length of the step; 0 leaves the leaf alone.
         epoch: The value in question: how often the leaf was written into before.
+        symmetric: Whether the direction keeps a symmetric matrix one.
         copies: Whether a copy of the leaf (`deepcopy`, `load_state_dict`) counts as a reading of it.
     """
 
@@ -36,14 +37,15 @@ class Nudge:
     step: float
     epoch: int = 0
     copies: bool = False
+    symmetric: bool = False
 
 
 def apply_nudge(leaf: Tensor, nudge: Nudge) -> None:
     """Adds the step to a leaf's data, unseen by autograd, by its version counter and by modes."""
     with torch.no_grad(), outside(), torch._C.DisableTorchFunction():
-        step = direction(leaf.shape, nudge.scale, nudge.seed, complex_=leaf.is_complex()) * nudge.step
+        along = direction(leaf.shape, nudge.scale, nudge.seed, complex_=leaf.is_complex(), symmetric=nudge.symmetric)
         data = leaf.data
-        data.copy_((data.to(step.dtype) + step).to(data.dtype))
+        data.copy_((data.to(along.dtype) + along * nudge.step).to(data.dtype))
 
 
 class PendingNudges:

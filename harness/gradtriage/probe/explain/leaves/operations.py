@@ -76,6 +76,10 @@ _VIEWS = frozenset(
 )  # fmt: skip
 
 
+# the same memory without its graph
+LOOKS = frozenset({"detach", "data"})
+
+
 def is_view(name: str, args: Sequence[Any]) -> bool:
     """Whether an operation only looks at memory in another way; indexing by tensors and lists copies."""
     if name == "__getitem__" and len(args) > 1:

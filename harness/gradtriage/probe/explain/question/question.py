@@ -160,11 +160,16 @@ class Question:
         return Comparison(slope, self.numeric(targets, rewrites, step=step), self.tolerance)
 
     def trial(
-        self, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite], *, autograd: float | None = None
+        self,
+        targets: Sequence[Target],
+        rewrites: Mapping[Key, Rewrite],
+        *,
+        step: float | None = None,
+        autograd: float | None = None,
     ) -> Comparison | None:
         """Autograd against differences under a counterfactual; None where the body cannot run under it."""
         try:
-            return self.compare(targets, rewrites, autograd=autograd)
+            return self.compare(targets, rewrites, step=step, autograd=autograd)
         except BodyFailedError:
             return None
 
@@ -181,10 +186,13 @@ class Question:
         rewrites: Mapping[Key, Rewrite] | None = None,
         *,
         keep_graphs: bool = False,
+        without_hooks: bool = False,
     ) -> list[float]:
         """Autograd's derivative along each target's own direction; NaN where its gradient is not finite."""
         rewrites = {**self.meant, **(rewrites or {})}
-        return self.replays.slopes(self.listing.number, targets, rewrites, keep_graphs=keep_graphs)
+        return self.replays.slopes(
+            self.listing.number, targets, rewrites, keep_graphs=keep_graphs, without_hooks=without_hooks
+        )
 
     def numeric(
         self, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite] | None = None, *, step: float | None = None
@@ -211,7 +219,7 @@ class Question:
 
     def nudged_tape(self, targets: Sequence[Target], step: float) -> Tape:
         """The operations of a run in which some targets were moved; bits as in `tape`."""
-        asked = tuple((target.key, target.seed) for target in targets), step
+        asked = tuple((target.key, target.seed, target.symmetric) for target in targets), step
         if asked not in self._nudged:
             self._nudged[asked] = self.replays.tape(self.listing.number, self.targets, nudges(targets, step))
         return self._nudged[asked]
@@ -229,7 +237,15 @@ class Question:
 def nudges(targets: Sequence[Target], step: float) -> list[Nudge]:
     """A step for each of the targets; the copies of one without a gradient may be where it is lost."""
     return [
-        Nudge(target.key, target.scale, target.seed, step, target.epoch, target.status == "none")
+        Nudge(
+            target.key,
+            target.scale,
+            target.seed,
+            step,
+            target.epoch,
+            copies=target.status == "none",
+            symmetric=target.symmetric,
+        )
         for target in targets
         if target.key is not None
     ]

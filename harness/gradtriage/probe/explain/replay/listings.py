@@ -29,6 +29,8 @@ class Target:
         original: The leaf that it is a copy of.
         leaf: Whether it is a leaf that requires a gradient.
         finite: Whether all its entries are.
+        matrix: Whether it is a symmetric (Hermitian) matrix, or several.
+        symmetric: Whether it is moved along directions that keep it one.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Target:
     original: Key | None = None
     leaf: bool = True
     finite: bool = True
+    matrix: bool = False
+    symmetric: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,4 +142,5 @@ def _target(leaves: LeafWatch, name: str, leaf: Tensor, gradient: Tensor | None,
         epoch, original = memory.epoch_in_use(key, reached=gradient is not None), memory.original_of(key)
     own, finite = leaf.is_leaf and leaf.requires_grad, bool(torch.isfinite(leaf.detach()).all())
     shape, scale = tuple(leaf.shape), scale_of(leaf)
-    return Target(name, key, scale, seed, shape, single, status, value, norm, epoch, original, own, finite)
+    matrix = leaf.dim() > 1 and shape[-1] == shape[-2] > 1 and torch.equal(leaf.detach(), leaf.detach().mH)
+    return Target(name, key, scale, seed, shape, single, status, value, norm, epoch, original, own, finite, matrix)

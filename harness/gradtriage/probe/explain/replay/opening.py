@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from gradtriage.probe.calls import BackwardCall, GradCall, WatchedCall, argument, as_sequence
 from gradtriage.probe.explain.leaves.transforms import Wrapped, is_wrapped, outside, physical
@@ -38,7 +39,10 @@ def gradient_call(number: int, call: WatchedCall, args: tuple[Any, ...], kwargs:
         weights = weights if len(weights) == len(roots) else [None] * len(roots)
         return GradientCall(number, call.kind, call.where, roots, weights, targets, names) if roots else None
     if isinstance(call, GradcheckCall):
-        function, given = argument(args, kwargs, 0, "func"), as_sequence(argument(args, kwargs, 1, "inputs"))
+        function, inputs = argument(args, kwargs, 0, "func"), as_sequence(argument(args, kwargs, 1, "inputs"))
+        leaves = {id(tensor): _leaf_of(tensor) for tensor in targets}
+        given = [leaves.get(id(value), value) for value in inputs]
+        targets = [leaves[id(tensor)] for tensor in targets]
         if call.kind == "gradgradcheck":
             return _weighted(
                 number, call, lambda: _first_derivatives(_outputs(function, given), targets), targets, names
@@ -49,6 +53,11 @@ def gradient_call(number: int, call: WatchedCall, args: tuple[Any, ...], kwargs:
     return None
 
 
+def _leaf_of(tensor: Tensor) -> Tensor:
+    """What a check differentiates by is the values of its inputs, wherever these come from."""
+    return tensor if tensor.is_leaf else tensor.detach().clone().requires_grad_()
+
+
 def _of_function(
     number: int, call: FunctionalCall, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> GradientCall | None:
@@ -57,9 +66,11 @@ def _of_function(
     leaves = {id(tensor): Wrapped.of(tensor) for _, tensor in call.asked}
     for leaf in leaves.values():
         leaf.values.requires_grad = True  # `requires_grad_()` is refused inside transforms
-    filled = [
-        leaves[id(value)].tensor() if isinstance(value, Tensor) and id(value) in leaves else value for value in given
-    ]
+
+    def filled_in(value: Any) -> Any:
+        return leaves[id(value)].tensor() if id(value) in leaves else value
+
+    filled = [pytree.tree_map(filled_in, value) for value in given]
     function = call.function
     assert function is not None  # noqa: S101 - asked for by the caller
     names = [name for name, _ in call.asked]

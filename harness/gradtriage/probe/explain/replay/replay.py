@@ -67,14 +67,21 @@ def _compiled_functions_run_eagerly() -> None:
         dynamo.config.disable = True
 
 
+def _anomalies_do_not_raise() -> None:
+    """For the rest of this process: what is not finite is looked for here, and has to come through."""
+    torch.set_anomaly_enabled(False)
+    torch.set_anomaly_enabled = lambda *_, **__: None
+
+
 @contextmanager
 def conditions_hold(conditions: Conditions) -> Iterator[None]:
     """Runs its block under the conditions: called in a child, around the body."""
     _compiled_functions_run_eagerly()
+    _anomalies_do_not_raise()
     leaves, recorder = conditions.leaves, conditions.recorder
     leaves.start()
     with ExitStack() as stack:
-        stack.enter_context(_reentrant_checkpoints_run_at_once())
+        stack.enter_context(_reentrant_checkpoints_run_at_once(recorder))
         stack.enter_context(scripted_calls_are_seen(functools.partial(_operation, conditions)))
         stack.enter_context(_parameters_are_seen(conditions))
         stack.enter_context(leaves.conversions_are_seen())
@@ -125,17 +132,26 @@ def _reads_missing_grad(func: Any, args: Sequence[Any]) -> bool:
 
 
 @contextmanager
-def _reentrant_checkpoints_run_at_once() -> Iterator[None]:
+def _reentrant_checkpoints_run_at_once(recorder: Recorder | None) -> Iterator[None]:
     """A reentrant checkpoint refuses `autograd.grad`, by which gradients are asked here; it is the same without.
 
-    Where no operand has a gradient its result has none either, whatever is used inside: such a checkpoint stays.
+    Where no operand has a gradient its result has none either, whatever is used inside: such a checkpoint stays, and
+    is where gradients go off.
     """
     function: Any = torch.utils.checkpoint.CheckpointFunction
     apply = function.apply
 
     def run(inner: Any, preserve: Any, *args: Any) -> Any:
-        followed = torch.is_grad_enabled() and any(isinstance(a, Tensor) and a.requires_grad for a in args)
-        return inner(*args) if followed else apply(inner, preserve, *args)
+        if not torch.is_grad_enabled():
+            return apply(inner, preserve, *args)
+        if any(isinstance(a, Tensor) and a.requires_grad for a in args):
+            return inner(*args)
+        if recorder is not None:
+            recorder.gradients(False, before=True)
+        result = apply(inner, preserve, *args)
+        if recorder is not None:
+            recorder.gradients(True, before=True)
+        return result
 
     function.apply = staticmethod(run)
     try:

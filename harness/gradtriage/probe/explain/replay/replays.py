@@ -125,6 +125,7 @@ class Replays:
         rewrites: Mapping[OperationKey, Rewrite] | None = None,
         *,
         keep_graphs: bool = False,
+        without_hooks: bool = False,
     ) -> list[float]:
         """Autograd's derivative of the loss along each target's own direction; NaN where its gradient is not finite.
 
@@ -133,10 +134,13 @@ class Replays:
             targets: Whose gradients.
             rewrites: What stands in the place of operations.
             keep_graphs: Whether the graphs of earlier computations stay.
+            without_hooks: Whether hooks that leaves had before the body are taken off.
         """
 
         def work(reply: Reply) -> None:
             leaves = LeafWatch(self._old)
+            for leaf in self._old.values() if without_hooks else ():
+                leaf._backward_hooks = None
             conditions = Conditions(leaves, keep_graphs=keep_graphs)
             seeing: AbstractContextManager[None] = contextlib.nullcontext()
             if rewrites:
@@ -150,6 +154,11 @@ class Replays:
             self._until(number, conditions, answer, reply)
 
         return list(self._result(work))
+
+    def old_hooks(self, target: Target) -> list[Callable[..., Any]]:
+        """The hooks that a leaf has had since before the body."""
+        leaf = self._old.get(target.key[1]) if target.key is not None and target.key[0] == "old" else None
+        return [] if leaf is None else list((leaf._backward_hooks or {}).values())
 
     def tape(self, number: int, targets: Sequence[Target], nudges: Sequence[Nudge] = ()) -> Tape:
         """The operations up to the numbered call, for these targets."""
@@ -360,7 +369,7 @@ def _slopes(call: GradientCall, identities: Identities, targets: Sequence[Target
         if index is None or gradient is None:
             continue
         target = targets[index]
-        along = direction(leaf.shape, target.scale, target.seed, complex_=leaf.is_complex())
+        along = direction(leaf.shape, target.scale, target.seed, complex_=leaf.is_complex(), symmetric=target.symmetric)
         dense = gradient.to_dense() if gradient.layout != torch.strided else gradient
         product = dense.to(along.dtype).conj() * along if leaf.is_complex() else dense.to(along.dtype) * along
         slopes[index] = float((product.real if product.is_complex() else product).sum())

@@ -65,7 +65,7 @@ class Formula:
                 for one in self.statements
                 if one.number not in found
                 and one.element is None
-                and one.target in wanted
+                and one.goes_into(wanted)
                 and (one.index is None or one.target not in wholes or one.index in elements)
             ]
             if not more:
@@ -76,6 +76,10 @@ class Formula:
     def at(self, statement: Statement) -> Site:
         """The line of a statement."""
         return replace(self.site, line=statement.line)
+
+    def holds(self, line: int) -> bool:
+        """Whether a line lies in the function, or in one that is defined inside."""
+        return self.node is not None and self.site.line <= line <= (self.node.end_lineno or 0)
 
     @property
     def name(self) -> str:

@@ -19,7 +19,8 @@ class Statement:
         line: Where it begins.
         number: Position among the values of the formula, in the order of the source.
         names: Variables that it reads.
-        target: The variable that it is assigned or appended to; empty for a returned one.
+        target: The variable that it is assigned or appended to, or the nested function that returns it; empty for a
+            returned one.
         element: Position in the returned tuple; None for an assignment.
         plain: It is a variable or a constant alone, and no entries of the target are chosen: nothing is computed.
         factors: Numbers that it is multiplied by as a whole, as they are written; -1 for a sign.
@@ -31,6 +32,7 @@ class Statement:
         calls: The names of all functions that it calls.
         control: It is no value, but a condition or what a loop runs over.
         group: Line of the `return` that it is an element of; 0 for an assignment.
+        unpacked: All variables that it is unpacked into.
     """
 
     line: int
@@ -48,6 +50,11 @@ class Statement:
     calls: frozenset[str] = frozenset()
     control: bool = False
     group: int = 0
+    unpacked: frozenset[str] = frozenset()
+
+    def goes_into(self, names: set[str]) -> bool:
+        """Whether it is assigned to one of these variables."""
+        return self.target in names or bool(self.unpacked & names)
 
     def returned(self, elements: set[int]) -> bool:
         """Whether it is one of these elements of what is returned, or holds one of them."""
@@ -72,6 +79,7 @@ class Value:
     whole: bool = False
     group: int = 0
     control: bool = False
+    unpacked: frozenset[str] = frozenset()
 
 
 def statements_of(function: FunctionNode) -> list[Statement]:
@@ -82,9 +90,11 @@ def statements_of(function: FunctionNode) -> list[Statement]:
 def values_of(function: FunctionNode) -> list[Value]:
     """Each computed value with the variable it goes to, or its position in what is returned, in the source's order."""
     found: list[Value] = []
+    nested = _returns_of_nested(function)
     for node in ast.walk(function):
         if isinstance(node, ast.Return) and node.value is not None:
-            found += _returned(node.value, node.lineno)
+            name = nested.get(node)
+            found += _returned(node.value, node.lineno) if name is None else _handed_over(node.value, name)
         elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None:
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
             found += _assigned(target, node.value)
@@ -95,6 +105,17 @@ def values_of(function: FunctionNode) -> list[Value]:
         elif isinstance(node, ast.For):
             found.append(Value(node.iter, control=True))
     return sorted(found, key=lambda value: (value.node.lineno, value.node.col_offset))
+
+
+def _returns_of_nested(function: FunctionNode) -> dict[ast.Return, str]:
+    """The `return` statements of functions that are defined inside, each with the name of its function."""
+    inner = [node for node in ast.walk(function) if isinstance(node, FunctionNode) and node is not function]
+    # the innermost functions come last
+    return {node: one.name for one in inner for node in ast.walk(one) if isinstance(node, ast.Return)}
+
+
+def _handed_over(value: ast.expr, name: str) -> list[Value]:
+    return [Value(element, name) for element in (value.elts if isinstance(value, ast.Tuple) else [value])]
 
 
 def _returned(value: ast.expr, line: int) -> list[Value]:
@@ -113,7 +134,9 @@ def _assigned(target: ast.expr, value: ast.expr) -> list[Value]:
         return [one for variable, element in pairs for one in _assigned(variable, element)]
     names = [name.id for name in ast.walk(target) if isinstance(name, ast.Name)]
     kept, entry = isinstance(target, ast.Attribute), isinstance(target, ast.Subscript)
-    return [Value(value, names[0], index=_index(target), attribute=kept, entry=entry)] if names else []
+    unpacked = frozenset(names) if isinstance(target, (ast.Tuple, ast.List)) else frozenset()
+    found = Value(value, names[0] if names else "", None, _index(target), kept, entry, unpacked=unpacked)
+    return [found] if names else []
 
 
 def _gathered(call: ast.expr) -> list[Value]:
@@ -157,6 +180,7 @@ def _statement(number: int, value: Value) -> Statement:
         frozenset(map(_called, ast.walk(node))) - {""},
         value.control,
         value.group,
+        value.unpacked,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradtriage.probe.explain.leaves.identity import scale_of
 from gradtriage.probe.explain.leaves.transforms import is_wrapped
 
 # entries, above which an operand is moved along one direction instead of entry by entry
@@ -20,7 +21,7 @@ def is_large(operand: Any) -> bool:
     """Whether differences for each entry of an operand would take long."""
     if not isinstance(operand, Tensor) or not operand.requires_grad or is_wrapped(operand):
         return False
-    return operand.layout is torch.strided and operand.is_floating_point() and operand.numel() > _MANY
+    return operand.layout is torch.strided and operand.numel() > _MANY
 
 
 class Numeric(torch.autograd.Function):
@@ -93,19 +94,31 @@ def _product(
 ) -> Tensor:
     """The gradient of the entries of one operand by differences: they are moved in their memory and put back."""
     product = torch.zeros(entries.shape, dtype=entries.dtype)
-    relative = 1e-6 if entries.dtype == torch.float64 else 1e-3
+    scale = scale_of(entries)
     for entry in itertools.product(*map(range, entries.shape)):
-        value = float(entries[entry])
-        step = relative * max(1.0, abs(value))
-        sides = []
-        for moved in (value + step, value - step):
-            entries[entry] = moved
-            sides.append([output.detach().clone() for output in function(*operands)])
+        value = entries[entry].item()
+        step = _relative_step(entries) * max(scale, abs(value))
+        for axis in (1.0, 1j) if entries.is_complex() else (1.0,):
+            sides = []
+            for moved in (value + step * axis, value - step * axis):
+                entries[entry] = torch.tensor(moved, dtype=entries.dtype)
+                sides.append([output.detach().clone() for output in function(*operands)])
+            product[entry] += axis * _change(sides[0], sides[1], gradients) / (2 * step)
         entries[entry] = value
-        for plus, minus, gradient in zip(sides[0], sides[1], gradients, strict=True):
-            if gradient is not None and plus.is_floating_point():
-                product[entry] += ((plus - minus) * gradient).sum() / (2 * step)
     return product
+
+
+def _relative_step(operand: Tensor) -> float:
+    return 1e-6 if operand.dtype in (torch.float64, torch.complex128) else 1e-3
+
+
+def _change(plus: Sequence[Tensor], minus: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> float:
+    """The change of the loss; torch's gradient by a complex value is that by its parts, real + i imaginary."""
+    change = 0.0
+    for one, other, gradient in zip(plus, minus, gradients, strict=True):
+        if gradient is not None and (one.is_floating_point() or one.is_complex()):
+            change += float(((one - other) * gradient.conj()).real.sum())
+    return change
 
 
 def _product_along(
@@ -116,17 +129,12 @@ def _product_along(
     gradients: Sequence[Tensor | None],
 ) -> Tensor:
     """A gradient of one operand that is right along a direction, by one difference; across it, it is zero."""
-    operand, square = operands[position], float(direction.square().sum())
+    operand, square = operands[position], float(direction.abs().square().sum())
     if square == 0:
         return torch.zeros_like(operand)
-    relative = 1e-6 if operand.dtype == torch.float64 else 1e-3
-    step = relative * max(1.0, float(operand.square().mean().sqrt())) / math.sqrt(square / direction.numel())
+    step = _relative_step(operand) * scale_of(operand) / math.sqrt(square / direction.numel())
     plus, minus = (function(*_with(operands, position, operand + side * direction)) for side in (step, -step))
-    slope = 0.0
-    for one, other, gradient in zip(plus, minus, gradients, strict=True):
-        if gradient is not None and one.is_floating_point():
-            slope += float(((one - other) * gradient).sum()) / (2 * step)
-    return direction * (slope / square)
+    return direction * (_change(plus, minus, gradients) / (2 * step) / square)
 
 
 def _sparse_product(

@@ -36,9 +36,7 @@ class NumericBackward:
         """
         if isinstance(func, type) and in_transform():
             return _left_to_autograd(func, args, self.only)
-        places = [
-            index for index, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad and a.is_floating_point()
-        ]
+        places = [index for index, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad]
         numeric = [self.only is None or place in self.only for place in places]
 
         def forward(*operands: Tensor) -> list[Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import threading
 import weakref
 from collections import Counter
@@ -19,7 +20,9 @@ from gradtriage.probe.explain.leaves.memory import ModuleMemory, Owner
 from gradtriage.probe.explain.leaves.operations import (
     FILLERS,
     HOOKS,
+    LOOKS,
     PRODUCTS,
+    is_view,
     operation_name,
     tensors_in,
     written_tensor,
@@ -95,6 +98,7 @@ class TapeRecorder:
         self._made_by: dict[int, tuple[weakref.ref[Tensor], int]] = {}
         self._made_inside: dict[int, tuple[weakref.ref[Tensor], int]] = {}
         self._leaf_memory: set[int] = set()
+        self._looks: dict[int, weakref.ref[Tensor]] = {}
         self._owners: dict[int, int] = {}
         self._thread = _Thread()
         self._lock = threading.RLock()
@@ -288,6 +292,8 @@ class TapeRecorder:
         past = 0
         if written is not None and (not written.requires_grad or not torch.is_grad_enabled()):
             past = self._owners.get(storage_of(written), 0)
+        elif written is not None and self._is_look(written):
+            past = functools.reduce(operator.or_, reach_in, self._owners.get(storage_of(written), 0))
         for output in outputs:
             reach = self._reach.of(output)
             reach_out |= reach
@@ -328,8 +334,15 @@ class TapeRecorder:
         )
         self.tape.operations.append(operation)
         mark_nodes(outputs, index)
+        looks = name in LOOKS or (is_view(name, arguments[0]) and any(map(self._is_look, inputs)))
         for output in outputs:
             self._made_by[id(output)] = weakref.ref(output), index
+            if looks:
+                self._looks[id(output)] = weakref.ref(output)
+
+    def _is_look(self, tensor: Tensor) -> bool:
+        known = self._looks.get(id(tensor))
+        return known is not None and known() is tensor
 
     def maker(self, tensor: Tensor) -> Key | None:
         """The operation that made a tensor; None where it was not seen."""
