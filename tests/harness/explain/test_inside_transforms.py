@@ -229,7 +229,7 @@ class Cube(torch.autograd.Function):
         return x**2 * grad  # <-- a wrong formula whose gradient is the loss
 
 
-@bodies.add("wrong-backward", "custom-backward", "supported", w=three)
+@bodies.add("wrong-backward", "custom-backward", w=three)
 def a_wrong_formula_whose_gradient_is_the_loss(w):
     return vmap(grad(lambda x: Cube.apply(x).sin()))(w).sum()
 

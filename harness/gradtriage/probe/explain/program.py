@@ -28,6 +28,7 @@ class GradientCall:
         made: Whether the body makes it; else it is only asked about.
         again: Evaluates what is differentiated once more, for the values of the moment; None where that is not to be
             had.
+        frees: Whether its graph is used up by it.
     """
 
     number: int
@@ -39,6 +40,7 @@ class GradientCall:
     names: Sequence[str]
     made: bool = True
     again: Callable[[], Sequence[Tensor]] | None = None
+    frees: bool = False
 
     def loss(self) -> float:
         """The scalar whose gradient is computed: the sum of roots times weights, in double precision."""

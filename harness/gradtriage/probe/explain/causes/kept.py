@@ -58,7 +58,7 @@ def kept_value(question: Question) -> Cause | None:
 
 def _used_again(tape: Tape, moved: set[int]) -> list[tuple[int, int]]:
     """Operations of the second evaluation with an operand that followed the parameters in the first, and which."""
-    boundary = tape.calls[-1]
+    boundary, _ = tape.calls[-1]
     return [
         (index, source)
         for index in range(boundary, len(tape.operations))

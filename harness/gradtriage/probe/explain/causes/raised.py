@@ -78,12 +78,13 @@ def _with_graphs_kept(question: Question, targets: Sequence[Target]) -> Comparis
 
 
 def _used_after_their_call(tape: Tape, bits: int) -> dict[Key, tuple[frozenset[int], int]]:
-    """Operations since the last gradient computation with operands from before it: which ones, and their origin."""
-    if len(tape.calls) < 2:
+    """Operations since a graph was last used up with operands from before that: which ones, and their origin."""
+    used_up = [before for before, frees in tape.calls[:-1] if frees]
+    if not used_up:
         return {}
-    boundary = tape.calls[-2]
+    boundary = used_up[-1]
     found: dict[Key, tuple[frozenset[int], int]] = {}
-    for operation in tape.operations[boundary:]:
+    for operation in (one for one in tape.operations[boundary:] if one.reach_out & bits):
         old = [
             (position, source)
             for position, (source, reach) in enumerate(zip(operation.sources, operation.reach_in, strict=True))

@@ -16,6 +16,10 @@ from gradtriage.probe.functional import FunctionalCall
 from gradtriage.probe.gradcheck import GradcheckCall
 
 
+# of `autograd.grad`; `backward` takes them one place earlier
+_KEEPING = ((3, "retain_graph"), (4, "create_graph"))
+
+
 def gradient_call(number: int, call: WatchedCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> GradientCall | None:
     """The question behind a watched call; None for one that cannot be put as roots and targets.
 
@@ -37,7 +41,9 @@ def gradient_call(number: int, call: WatchedCall, args: tuple[Any, ...], kwargs:
         roots = [root for root in as_sequence(first) if isinstance(root, Tensor) and not is_wrapped(root)]
         weights = as_sequence(second if second is not None else kwargs.get("gradient"))
         weights = weights if len(weights) == len(roots) else [None] * len(roots)
-        return GradientCall(number, call.kind, call.where, roots, weights, targets, names) if roots else None
+        keeps = [argument(args, kwargs, at - backward, name) for at, name in _KEEPING]
+        found = GradientCall(number, call.kind, call.where, roots, weights, targets, names, frees=not any(keeps))
+        return found if roots else None
     if isinstance(call, GradcheckCall):
         function, inputs = argument(args, kwargs, 0, "func"), as_sequence(argument(args, kwargs, 1, "inputs"))
         leaves = {id(tensor): _leaf_of(tensor) for tensor in targets}

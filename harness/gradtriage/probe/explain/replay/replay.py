@@ -35,8 +35,8 @@ class Recorder(Protocol):
     def gradients(self, on: bool, *, before: bool) -> None:
         """The recording of gradients was switched."""
 
-    def gradient_call(self) -> None:
-        """A gradient computation of the body comes now."""
+    def gradient_call(self, *, frees: bool) -> None:
+        """A gradient computation of the body comes now; does it use up its graph?"""
 
     def same(self, tensor: Tensor, other: Tensor) -> None:
         """Another tensor is made of one without an operation."""

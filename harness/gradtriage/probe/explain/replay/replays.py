@@ -328,7 +328,7 @@ class _Stopper:
     def opened(self, call: GradientCall) -> None:
         recorder = self._conditions.recorder
         if recorder is not None:
-            recorder.gradient_call()
+            recorder.gradient_call(frees=call.frees)
         if call.number == self._number:
             self._refuse_unseen_reads(call)
             self._conditions.leaves.pending.settle()

@@ -191,7 +191,9 @@ def _called(value: ast.AST) -> str:
 
 
 def _plain(value: ast.expr) -> bool:
-    """A variable or a constant alone, or a variable as a tuple or list."""
+    """A variable or a constant alone, or a variable as a tuple or list, or what was kept."""
+    if isinstance(value, ast.Attribute) and value.attr == "saved_tensors":
+        return True
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in ("tuple", "list"):
         return all(map(_plain, value.args))
     if isinstance(value, (ast.Tuple, ast.List)):

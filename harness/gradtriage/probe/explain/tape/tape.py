@@ -83,13 +83,14 @@ class Tape:
     """The operations of one replay in order, and the values that were asked for.
 
     Attributes:
-        calls: For each gradient computation so far the number of operations before it.
+        calls: For each gradient computation so far the number of operations before it, and whether it uses up its
+            graph.
         inside: For each custom function the operations inside of it.
         nested: For each custom function the custom functions that its forward and its backward call.
     """
 
     operations: list[Operation] = field(default_factory=list)
-    calls: list[int] = field(default_factory=list)
+    calls: list[tuple[int, bool]] = field(default_factory=list)
     values: dict[Key, Any] = field(default_factory=dict)
     inside: dict[Key, list[Inner]] = field(default_factory=dict)
     nested: dict[Key, list[CustomCall]] = field(default_factory=dict)

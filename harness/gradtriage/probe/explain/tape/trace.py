@@ -249,9 +249,9 @@ class TapeRecorder:
                 self._thread.suspended.append(self._thread.gradless)
             self._thread.gradless = None
 
-    def gradient_call(self) -> None:
-        """Notes where on the tape a gradient computation comes."""
-        self.tape.calls.append(len(self.tape.operations))
+    def gradient_call(self, *, frees: bool) -> None:
+        """Notes where on the tape a gradient computation comes, and whether it uses up its graph."""
+        self.tape.calls.append((len(self.tape.operations), frees))
 
     def _source(self, tensor: Tensor) -> int:
         if self.bit_of(tensor) if tensor.is_leaf else False:
