@@ -1,9 +1,9 @@
-"""The body of a collected test, to be run by itself."""
+"""The body of a collected test, to be run by itself, and with its fixtures made anew."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pytest
@@ -19,3 +19,37 @@ def body_of(item: pytest.Item) -> Callable[[], None]:
             raise kept[0].value
 
     return body
+
+
+def body_with_fixtures_of(item: pytest.Item) -> Callable[[], None] | None:
+    """Makes the project's own fixtures anew, and runs the test with them: what they do happens within the body.
+
+    Only for a process that ends after it: neither the fixtures that there are nor these are ever torn down.
+
+    Returns:
+        None where the test has no such fixtures.
+    """
+    request: Any = getattr(item, "_request", None)
+    if request is None or not hasattr(item, "_initrequest") or not any(_own_fixtures(item)):
+        return None
+
+    def body() -> None:
+        # pytest has no public way to do this
+        for fixture in _own_fixtures(item):
+            fixture.cached_result = None
+            fixture._finalizers.clear()  # noqa: SLF001
+        again: Any = item
+        again._initrequest()  # noqa: SLF001
+        again._request._fillfixtures()  # noqa: SLF001
+        body_of(item)()
+
+    return body
+
+
+def _own_fixtures(item: pytest.Item) -> Iterator[Any]:
+    """The definitions of the test's fixtures that are not pytest's."""
+    known = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    for fixture in (one for definitions in known.values() for one in definitions):
+        # `setup_method` and its like are fixtures that pytest makes, of the project's code
+        if not fixture.func.__module__.startswith(("_pytest", "pytest")) or "xunit_setup" in fixture.argname:
+            yield fixture

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gradtriage.evidence.diagnosis import telling_rank
-from gradtriage.plugin.bodies import body_of
+from gradtriage.plugin.bodies import body_of, body_with_fixtures_of
 
 if TYPE_CHECKING:
     from gradtriage.plugin.baseline import Held
@@ -39,6 +39,22 @@ class ExplanationHooks:
     ) -> None:
         self._root, self._tell, self._by_design, self._held = root, tell, by_design, held
         self._documents: dict[str, dict[str, Any]] = {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        """What is imported may freeze parameters, and so may fixtures."""
+        from gradtriage.probe.explain.leaves.origins import origins_are_noted
+
+        with origins_are_noted():
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self) -> Generator[None, object, object]:
+        """As at import."""
+        from gradtriage.probe.explain.leaves.origins import origins_are_noted
+
+        with origins_are_noted():
+            return (yield)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -73,6 +89,12 @@ class ExplanationHooks:
 
         program = program_of(body_of(item), self._root)
         diagnosis = examine(program, by_design=self._by_design)
+        body = body_with_fixtures_of(item) if diagnosis.unexplained else None
+        if body is not None:
+            again = program_of(body, self._root)
+            within = examine(again, by_design=self._by_design)
+            if within.causes and within.causes[0].proof == "proven":
+                program, diagnosis = again, within
         document = diagnosis_document(diagnosis, item.nodeid, "error", self._root)
         document = add_compiled(document, program, self._root)
         return document if self._held is None else self._held.compared(document, program)

@@ -112,6 +112,11 @@ def proof_sentence(cause: DiagnosedCause) -> str:
             f"without this write autograd gives {figures['autograd_unwritten']}, as differences do "
             f"({figures['numeric_unwritten']})"
         )
+    if "autograd_thawed" in figures:
+        return (
+            f"let, it has a gradient: autograd gives {figures['autograd_thawed']}, as differences do "
+            f"({figures['numeric']})"
+        )
     if "autograd_restored" in figures:
         what = "without this hook" if cause.kind == "hook" else "with differences in place of this formula"
         return (

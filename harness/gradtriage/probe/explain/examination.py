@@ -17,12 +17,14 @@ from gradtriage.probe.explain.causes.designs import Meant, find_designs, find_st
 from gradtriage.probe.explain.causes.determinism import first_varying
 from gradtriage.probe.explain.causes.elsewhere import copies, on_purpose, stopped_by_the_caller, trained_elsewhere
 from gradtriage.probe.explain.causes.kept import kept_value
+from gradtriage.probe.explain.causes.missed import frozen_causes, replaced_causes
 from gradtriage.probe.explain.causes.nonfinite import nonfinite_causes
 from gradtriage.probe.explain.causes.nonleaf import nonleaf_cause
 from gradtriage.probe.explain.causes.raised import raising_causes
 from gradtriage.probe.explain.causes.severed import severance_causes
 from gradtriage.probe.explain.causes.steps import step_cause
 from gradtriage.probe.explain.causes.wrongbackward import backward_causes, stale_causes, write_causes
+from gradtriage.probe.explain.program import NO_GRAPH
 from gradtriage.probe.explain.question.choice import chosen, place
 from gradtriage.probe.explain.question.findings import Finding, as_listed, compare_all
 from gradtriage.probe.explain.question.question import Question
@@ -68,6 +70,8 @@ def examine(
         diagnosis = Diagnosis("nondeterministic", varying.listing, findings, causes, "two runs give different values")
     else:
         diagnosis = _first_unhealthy(replays, listings, call, by_design)
+        if diagnosis.verdict == "healthy" and listings[-1].red and call is None:
+            diagnosis = _red_all_the_same(Question(replays, listings[-1], listings), program, diagnosis)
     diagnosis.evaluations = replays.evaluations
     diagnosis.seconds = {"plain": plain, "total": time.monotonic() - started}
     return diagnosis
@@ -111,6 +115,37 @@ def _stopped_by_the_caller(diagnosis: Diagnosis) -> bool:
     return bool(diagnosis.causes) and all(on_purpose(cause, caller) for cause in diagnosis.causes)
 
 
+def _red_all_the_same(question: Question, program: Program, healthy: Diagnosis) -> Diagnosis:
+    """What a failing test may miss after its last gradient computation, where each gradient is right."""
+    listing = question.listing
+    findings = healthy.findings if healthy.listing is listing else as_listed(listing)
+    frozen = frozen_causes(question, program)
+    if frozen:
+        return Diagnosis("severed", listing, [*findings, *(f for f, _ in frozen)], [cause for _, cause in frozen])
+    known = {target.key for target in listing.targets}
+    replaced = replaced_causes(listing.missed, known)
+    if replaced:
+        reason = f"{replaced[0].targets[0]} was made after the gradient call: another tensor than the call was about"
+        return Diagnosis("insensitive", listing, findings, replaced, reason)
+    missed = {one.key for one in listing.missed if one.requires}
+    unread = [t.name for t in question.targets if t.status == "none" and (t.key in missed or listing.refused)]
+    if unread:
+        reason = (
+            f"nothing that the test runs reads {', '.join(unread)}; what was computed of it before (in a fixture, at "
+            "import) is a constant here"
+        )
+        return Diagnosis("insensitive", listing, findings, [], reason)
+    if listing.refused:
+        return Diagnosis("unknown", listing, findings, reason=f"the gradients are right; the call: {listing.refused}")
+    strangers = [target.name for target in listing.targets if target.key is None]
+    if strangers:
+        reason = (
+            f"{', '.join(strangers)}: no leaf, or made out of sight; it cannot be told whether its gradient is right"
+        )
+        return Diagnosis("unknown", listing, findings, reason=reason)
+    return healthy
+
+
 def _survey(question: Question, diagnosis: Diagnosis) -> Survey | None:
     """What lies on the way; nobody asks where all is well."""
     suspicious = [f.target for f in diagnosis.findings if f.status != "ok" and f.target.key is not None]
@@ -128,9 +163,12 @@ def _diagnose(question: Question) -> Diagnosis:
     if bad or not math.isfinite(listing.loss):
         return _diagnose_nonfinite(question, bad or question.targets)
     if not question.targets:
-        return Diagnosis(
-            "unknown", listing, as_listed(listing), reason="no parameter can be recognised in a second run"
-        )
+        reason = "no parameter can be recognised in a second run"
+        if listing.raises == NO_GRAPH and not listing.targets:
+            reason = (
+                f"{NO_GRAPH}: no tensor that the test can see requires a gradient; is `requires_grad=True` missing?"
+            )
+        return Diagnosis("unknown", listing, as_listed(listing), reason=reason)
     if question.raises_midway:
         return _diagnose_raising(question)
     unkept = nonleaf_cause(question)

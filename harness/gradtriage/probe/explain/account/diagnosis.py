@@ -39,6 +39,11 @@ class Diagnosis:
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
+    def unexplained(self) -> bool:
+        """Whether something is wrong, or missing, for which no cause is proven."""
+        return self.verdict != "healthy" and not any(cause.proof == "proven" for cause in self.causes)
+
+    @property
     def unit(self) -> float:
         """What the slopes of the evidence are divided by: the scale of the parameter, where it is one scalar alone."""
         concerned = [finding.target for finding in self.findings if finding.status not in ("ok", "unknown")]

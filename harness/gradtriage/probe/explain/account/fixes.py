@@ -34,4 +34,6 @@ def fix_of(cause: Cause) -> str:
     """One sentence that says what to do about a cause."""
     if cause.kind == "no-grad" and "checkpoint" in cause.site.source:
         return "A reentrant checkpoint of inputs without a gradient has none either: pass `use_reentrant=False`."
+    if cause.op == "requires_grad_":
+        return "Let the parameter require a gradient again, or do not ask for its gradient."
     return _FIXES[cause.kind]

@@ -15,6 +15,7 @@ from gradtriage.probe.explain.tape.flow import Exit, Flow
 from gradtriage.probe.explain.tape.rewrites import Frozen, NoHook, Rewrite
 from gradtriage.probe.explain.tape.slopes import Still, true_slope
 from gradtriage.probe.explain.tape.tape import LEAF
+from gradtriage.probe.frames import MACHINERY, kind_of
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.question.question import Comparison, Question
@@ -33,6 +34,7 @@ _NEAR = 40
 
 EQUAL = "it equals the live value that it is subtracted from or divided by"
 STRAIGHT = "straight-through: the value of one goes on, with the gradient of the other"
+TORCHS_OWN = "torch's own code does it"
 KEPT = "it is kept in the memory of a module, as the weights of a target network or running statistics are"
 
 
@@ -111,7 +113,9 @@ def _is_step(tape: Tape, index: int, moved: set[int], bits: int) -> bool:
 
 
 def said(site: Site, listed: Sequence[str]) -> str:
-    """What the source or the settings say about a line."""
+    """What the source or the settings say about a line; a stop that torch's own code makes is meant, too."""
+    if kind_of(site.file) is MACHINERY:
+        return TORCHS_OWN
     if comment := said_by_comment(site):
         return f"a comment says so: {comment}"
     if name := said_by_name(site):

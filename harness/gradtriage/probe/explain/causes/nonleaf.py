@@ -38,7 +38,7 @@ def nonleaf_cause(question: Question) -> tuple[Target, Comparison, Cause] | None
     slope = replays.slope_of_result(listing.number, key, Moved(0.0))
     numeric = differentiate(evaluate, single=listing.single)
     comparison = Comparison(slope, numeric, question.tolerance)
-    name = _name(listing.nonleaf)
+    name = name_read_by(listing.nonleaf)
     proven = comparison.agree and comparison.conclusive
     evidence: dict[str, object] = {
         "autograd_asked": slope,
@@ -50,7 +50,7 @@ def nonleaf_cause(question: Question) -> tuple[Target, Comparison, Cause] | None
     return target, Comparison(0.0, numeric, question.tolerance), cause
 
 
-def _name(site: Site) -> str:
-    """What the line that reads it calls it."""
+def name_read_by(site: Site) -> str:
+    """What the line that reads a tensor's `.grad` calls the tensor."""
     found = _READ.search(site.source)
     return found[1] if found else f"tensor@line {site.line}"

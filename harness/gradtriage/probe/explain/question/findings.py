@@ -73,6 +73,8 @@ def _finding(question: Question, target: Target, slopes: Mapping[Key | None, flo
         status = _status(target, comparison, _noise(slopes))
     if status == target.status:
         return _looked_at_again(question, [target], status, comparison)[0]
+    if status == "wrong" and target.status == "ok" and question.at_kink([target], comparison):
+        status = "unknown"
     return Finding(target, status, comparison)
 
 

@@ -16,6 +16,8 @@ LADDER = (1e-4, 1e-6, 3e-3, 1e-8)
 LADDER_SINGLE = (1e-2, 1e-3, 5e-2)
 GOOD = 1e-5
 EPSILON, EPSILON_SINGLE = 1.1e-16, 6e-8
+# changes of so many roundings of 1 may be rounding
+FEW = 16
 # evaluations after which a loss that has not changed at all counts as constant
 STILL = 8
 
@@ -76,7 +78,10 @@ def differentiate(evaluate: Evaluate, *, single: bool, ladder: Sequence[float] |
         count += len(values)
         moved = moved or len(set(values)) > 1
         largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-        found = _extrapolated(values, step, epsilon * largest)
+        rounding = epsilon * largest
+        if single and max(values) - min(values) < FEW * epsilon:
+            rounding = max(rounding, epsilon)  # the loss is small, and what it is the difference of may not be
+        found = _extrapolated(values, step, rounding)
         if best is None or not math.isfinite(best.value) or found.error < best.error:
             best = found
         still = not moved and count >= STILL

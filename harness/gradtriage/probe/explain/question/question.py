@@ -25,6 +25,8 @@ TOLERANCE = 1e-4
 TOLERANCE_SINGLE = 3e-2
 # A difference within the tolerance that is more than rounding: of the larger derivative, and of the numeric error.
 SUSPICIOUS, SURELY = 1e-6, 20.0
+# Of the gap between the slopes to both sides at a kink, which does not shrink with the step.
+KEEPS = 0.75
 
 
 @dataclass
@@ -204,6 +206,25 @@ class Question:
             return self.replays.losses(self.listing.number, steps_taken, {**self.meant, **(rewrites or {})})
 
         return differentiate(evaluate, single=self.listing.single, ladder=None if step is None else (step,))
+
+    def at_kink(self, targets: Sequence[Target], wrong: Comparison) -> bool:
+        """Whether the slopes to both sides differ, and autograd's lies between them: one choice of several is as good.
+
+        Args:
+            targets: Along whose directions.
+            wrong: Autograd against differences there.
+        """
+        step, loss = wrong.numeric.step, self.listing.loss
+        sides = (step, -step, step / 2, -step / 2)
+        losses = self.replays.losses(self.listing.number, [nudges(targets, side) for side in sides], self.meant)
+        far_ahead, far_behind, ahead, behind = (
+            (value - loss) / side for value, side in zip(losses, sides, strict=True)
+        )
+        gap, far_gap = abs(ahead - behind), abs(far_ahead - far_behind)
+        slack = self.tolerance * max(abs(ahead), abs(behind)) + 3 * wrong.numeric.error
+        # of a smooth function the gap would halve with the step
+        kinked = gap > 10 * slack and KEEPS * far_gap < gap < far_gap / KEEPS
+        return kinked and min(ahead, behind) - slack <= wrong.autograd <= max(ahead, behind) + slack
 
     def tape(self) -> Tape:
         """The operations of the unchanged run."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import traceback
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from gradtriage.probe.explain.leaves.identity import Key, scale_of
+from gradtriage.probe.explain.leaves.origins import ORIGINS
 from gradtriage.probe.explain.program import NO_GRAPH
 from gradtriage.probe.explain.source.sites import Site, calling_site
+from gradtriage.probe.frames import MACHINERY, kind_of
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.leaves.watch import LeafWatch
@@ -51,6 +54,25 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Missed:
+    """A leaf whose `.grad` the body read after a gradient computation, and which had none.
+
+    Attributes:
+        read: The line that read it.
+        requires: Whether it requires a gradient.
+        frozen: Where it was told not to.
+        made: Where it was made, if it is a parameter.
+    """
+
+    read: Site
+    key: Key | None
+    shape: tuple[int, ...]
+    requires: bool
+    frozen: Site | None
+    made: Site | None
+
+
+@dataclass(frozen=True)
 class Listing:
     """One gradient computation of the body as the first run saw it.
 
@@ -61,6 +83,9 @@ class Listing:
         repeatable: Whether what it differentiates can be evaluated again.
         nonleaf: Where, after it, the body read the `.grad` of a tensor that is no leaf, and failed.
         expected: The body went on after what was raised: it was expected.
+        red: The body failed after it, and made no other computation in between.
+        missed: The gradients that it read in between, and that are not there.
+        refused: What the call itself raised, although there are gradients.
     """
 
     number: int
@@ -75,6 +100,9 @@ class Listing:
     repeatable: bool = False
     nonleaf: Site | None = None
     expected: bool = False
+    red: bool = False
+    missed: tuple[Missed, ...] = ()
+    refused: str = ""
 
 
 class Lister:
@@ -84,16 +112,31 @@ class Lister:
         self._leaves = leaves
         self.listings: list[Listing] = []
         self.nonleaf: Site | None = None
+        self._missed: list[Missed] = []
 
     def opened(self, call: GradientCall) -> None:
         """Lists the computation."""
         self.nonleaf = None
+        self._missed.clear()
         with self._leaves.unseen():
             self.listings.append(self._listing(call))
 
-    def grad_read(self, tensor: Tensor) -> None:  # noqa: ARG002 - which one it is a replay with a tape will say
-        """The first of these readings since the last gradient call is the one that counts."""
-        self.nonleaf = self.nonleaf or calling_site()
+    def grad_read(self, tensor: Tensor) -> None:
+        """Of tensors that are no leaves the first reading since the last gradient call is the one that counts."""
+        site = calling_site()
+        if not tensor.is_leaf:  # which one it is a replay with a tape will say
+            self.nonleaf = self.nonleaf or site
+            return
+        key = self._leaves.identities.key(tensor)
+        frozen, made = ORIGINS.place_of_freezing(tensor), ORIGINS.place_of_making(tensor)
+        self._missed.append(Missed(site, key, tuple(tensor.shape), tensor.requires_grad, frozen, made))
+
+    def failed(self, error: BaseException) -> None:
+        """The body raised after the last computation."""
+        last = self.listings[-1]
+        refused = "" if last.raises else _refusal(error, last.caller)
+        missed = tuple(self._missed)
+        self.listings[-1] = replace(last, nonleaf=self.nonleaf, red=True, missed=missed, refused=refused)
 
     def _listing(self, call: GradientCall) -> Listing:
         gradients, raises = _gradients(call)
@@ -105,6 +148,15 @@ class Lister:
         site, loss = calling_site(), call.loss()
         again = call.again is not None
         return Listing(call.number, call.kind, call.where, site, loss, single, targets, raises, call.made, again)
+
+
+def _refusal(error: BaseException, caller: Site) -> str:
+    """What torch raised in the line of a gradient call; empty where the error is another one."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    lines = [(frame.f_code.co_filename, line) for frame, line in frames]
+    inner = bool(frames) and kind_of(frames[-1][0].f_code.co_filename) is MACHINERY
+    called = inner and (caller.file, caller.line) in lines and not isinstance(error, AssertionError)
+    return f"{type(error).__name__}: {error}".splitlines()[0] if called else ""
 
 
 def _gradients(call: GradientCall) -> tuple[list[Tensor | None], str]:

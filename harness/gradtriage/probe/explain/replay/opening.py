@@ -15,7 +15,6 @@ from gradtriage.probe.explain.program import GradientCall
 from gradtriage.probe.functional import FunctionalCall
 from gradtriage.probe.gradcheck import GradcheckCall
 
-
 # of `autograd.grad`; `backward` takes them one place earlier
 _KEEPING = ((3, "retain_graph"), (4, "create_graph"))
 

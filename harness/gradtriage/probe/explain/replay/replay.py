@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from gradtriage.probe.explain.leaves.identity import outputs_of
 from gradtriage.probe.explain.leaves.operations import MODULE_HOOKS
+from gradtriage.probe.explain.leaves.origins import ORIGINS
 from gradtriage.probe.explain.leaves.threads import threads_are_seen
 from gradtriage.probe.explain.leaves.transforms import batches_leave
 from gradtriage.probe.explain.tape.scripted import scripted_calls_are_seen
@@ -50,7 +51,7 @@ class Conditions:
         leaves: The leaves, and their steps.
         recorder: Sees the operations; None where nobody needs to.
         keep_graphs: Whether a gradient computation leaves its graph for the next one.
-        grad_read: Told of each tensor whose `.grad` is read although it is no leaf and has none.
+        grad_read: Told of each tensor whose `.grad` is read although it has none.
     """
 
     leaves: LeafWatch
@@ -117,8 +118,10 @@ class _Mode(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if self._conditions.grad_read is not None and _reads_missing_grad(func, args):
-            self._conditions.grad_read(args[0])
+        if self._conditions.grad_read is not None:
+            ORIGINS.note(func, args, kwargs)
+            if _reads_missing_grad(func, args):
+                self._conditions.grad_read(args[0])
         result = _operation(self._conditions, func, args, kwargs, functools.partial(func, *args, **kwargs))
         for value in (*outputs_of(result), *args[:1]):
             self._conditions.leaves.see_birth(value)
@@ -126,9 +129,9 @@ class _Mode(TorchFunctionMode):
 
 
 def _reads_missing_grad(func: Any, args: Sequence[Any]) -> bool:
-    """Whether `.grad` is read of a tensor that is no leaf and has none."""
+    """Whether `.grad` is read of a tensor that has none."""
     reads = getattr(func, "__name__", "") == "__get__" and getattr(func, "__self__", None) is torch.Tensor.grad
-    return reads and not args[0].is_leaf and not args[0].retains_grad
+    return reads and (args[0].grad is None if args[0].is_leaf else not args[0].retains_grad)
 
 
 @contextmanager
@@ -171,6 +174,8 @@ def _parameters_are_seen(conditions: Conditions) -> Iterator[None]:
         # made of something that has a gradient: it is lost here
         known = isinstance(data, Tensor) and data.requires_grad
         parameter = conditions.recorder.operation(new, (data,), {}, run) if conditions.recorder and known else run()
+        if conditions.grad_read is not None:
+            ORIGINS.note_making(parameter)
         conditions.leaves.see_birth(parameter)
         return parameter
 

@@ -85,13 +85,12 @@ class Replays:
         try:
             with conditions_hold(Conditions(leaves, grad_read=observer.grad_read)):
                 self._program(observer)
-        except BaseException:
+        except BaseException as error:
             if not observer.listings:
                 raise
             ended = False
+            observer.failed(error)
         listings = observer.listings
-        if not ended:
-            listings[-1] = replace(listings[-1], nonleaf=observer.nonleaf)
         survived = listings if ended else listings[:-1]
         told = [replace(one, expected=bool(one.raises) and one.made and one in survived) for one in listings]
         reply.send((told, [name for name in sys.modules if name not in before]))
@@ -201,7 +200,7 @@ class Replays:
             calls = _Counter()
 
             def grad_read(tensor: Tensor) -> None:
-                if calls.number >= number:
+                if calls.number >= number and not tensor.is_leaf:
                     reply.send(recorder.maker(tensor))
 
             with conditions_hold(Conditions(LeafWatch(self._old), recorder, grad_read=grad_read)):
