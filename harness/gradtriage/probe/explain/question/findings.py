@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MOST_SINGLE = 16
 # Where a difference within the tolerance is certain all the same it may be larger along another direction.
 OTHER_DIRECTIONS, OTHER_SEEDS = 2, 2000
+# By how much the step is shortened to see whether a contradiction stands.
+FINER, FINER_SINGLE = (0.03, 0.01), (0.1, 0.03, 0.01)
 
 
 @dataclass
@@ -56,7 +58,7 @@ def _group_findings(question: Question, group: Sequence[Target], slopes: Mapping
     if status == group[0].status:
         return _looked_at_again(question, group, status, comparison)
     if len(group) == 1:
-        return [Finding(group[0], status, comparison)]
+        return [_confirmed(question, Finding(group[0], status, comparison))]
     if status == "unknown" and len(group) <= 2:
         return [Finding(target, status, comparison) for target in group]
     middle = len(group) // 2
@@ -73,9 +75,31 @@ def _finding(question: Question, target: Target, slopes: Mapping[Key | None, flo
         status = _status(target, comparison, _noise(slopes))
     if status == target.status:
         return _looked_at_again(question, [target], status, comparison)[0]
-    if status == "wrong" and target.status == "ok" and question.at_kink([target], comparison):
-        status = "unknown"
-    return Finding(target, status, comparison)
+    return _confirmed(question, Finding(target, status, comparison))
+
+
+def _confirmed(question: Question, finding: Finding) -> Finding:
+    """A contradiction stands if a finer step shows the same; one at a kink, or that depends on the step, does not.
+
+    Of a piecewise smooth function a step may cross kinks, and two steps of nearly the same length cross the same ones.
+    """
+    target, comparison = finding.target, finding.comparison
+    if finding.status != "wrong" or comparison is None or not comparison.numeric.moved:
+        return finding
+    before = comparison
+    for factor in FINER_SINGLE if question.listing.single else FINER:
+        step = comparison.numeric.step * factor
+        finer = question.compare([target], autograd=comparison.autograd, step=step)
+        if not finer.conclusive:
+            continue
+        if finer.agree:
+            return Finding(target, target.status, finer)
+        if before.numeric.agrees(finer.numeric.value, comparison.tolerance):
+            if target.status == "ok" and question.at_kink([target], finer):
+                break
+            return finding
+        before = finer
+    return Finding(target, "unknown", comparison)
 
 
 def _looked_at_again(

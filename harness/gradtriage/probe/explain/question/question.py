@@ -223,7 +223,7 @@ class Question:
         gap, far_gap = abs(ahead - behind), abs(far_ahead - far_behind)
         slack = self.tolerance * max(abs(ahead), abs(behind)) + 3 * wrong.numeric.error
         # of a smooth function the gap would halve with the step
-        kinked = gap > 10 * slack and KEEPS * far_gap < gap < far_gap / KEEPS
+        kinked = gap > 1.5 * slack and KEEPS * far_gap < gap < far_gap / KEEPS
         return kinked and min(ahead, behind) - slack <= wrong.autograd <= max(ahead, behind) + slack
 
     def tape(self) -> Tape:
