@@ -43,6 +43,8 @@ def story(diagnosis: DiagnosisDocument, root: Path) -> Iterator[str]:
             yield f"  used again in {used['file']}:{used['line']}: {used['source']}"
         if proof := proof_sentence(cause):
             yield f"  proof: {proof}"
+        if isinstance(guess := cause.evidence.get("line"), str):
+            yield f"  line:  {guess}"
         if cause.parameters:
             yield f"  {'changes' if is_departure(cause) else 'loses'}: {', '.join(cause.parameters)}"
         yield f"  mend:  {cause.fix}"

@@ -34,6 +34,10 @@ def fix_of(cause: Cause) -> str:
     """One sentence that says what to do about a cause."""
     if cause.kind == "no-grad" and "checkpoint" in cause.site.source:
         return "A reentrant checkpoint of inputs without a gradient has none either: pass `use_reentrant=False`."
+    if "varies" in cause.evidence:
+        return "Seed what this line draws, or keep its order fixed, so that two runs give the same."
+    if (cause.kind, cause.op) == ("other", "grad"):
+        return "Pass `create_graph=True` to this call: without it the gradient that it gives has none itself."
     if cause.op == "requires_grad_":
         return "Let the parameter require a gradient again, or do not ask for its gradient."
     return _FIXES[cause.kind]

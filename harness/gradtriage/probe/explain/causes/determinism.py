@@ -44,7 +44,8 @@ def first_varying(replays: Replays, first: Sequence[Listing], second: Sequence[L
             for left in tape.operations:  # not side by side: operations of several threads come in any order
                 if not same_digest(digests.get(left.key, ()), left.digest):
                     names = [target.name for target in one.targets]
-                    return Varying(one, Cause("other", left.key[0], left.key[1], names, "supported"))
+                    evidence: dict[str, object] = {"varies": "two runs from the same state differ here first"}
+                    return Varying(one, Cause("other", left.key[0], left.key[1], names, "supported", evidence))
             return Varying(one, None)
     return None
 
