@@ -66,6 +66,8 @@ def find_designs(question: Question, targets: Sequence[Target], wrong: Compariso
     keys: list[Key] = []
     for cut in find_cuts(tape, nudged, bits):
         reason = said(cut.site, question.by_design) or (form_of(cut, flow, bare) if cut.escape else "")
+        if cut.kind == "no-grad" and kind_of(cut.site.file) is MACHINERY:
+            reason = TORCHS_OWN
         if reason:
             meant.designs.append(Design(cut.site, reason, question.names(cut.bits & bits)))
             keys += cut.keys
@@ -113,9 +115,7 @@ def _is_step(tape: Tape, index: int, moved: set[int], bits: int) -> bool:
 
 
 def said(site: Site, listed: Sequence[str]) -> str:
-    """What the source or the settings say about a line; a stop that torch's own code makes is meant, too."""
-    if kind_of(site.file) is MACHINERY:
-        return TORCHS_OWN
+    """What the source or the settings say about a line."""
     if comment := said_by_comment(site):
         return f"a comment says so: {comment}"
     if name := said_by_name(site):

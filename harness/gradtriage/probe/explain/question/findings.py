@@ -16,6 +16,8 @@ MOST_SINGLE = 16
 # Where a difference within the tolerance is certain all the same it may be larger along another direction.
 OTHER_DIRECTIONS, OTHER_SEEDS = 2, 2000
 # By how much the step is shortened to see whether a contradiction stands.
+# A step that is fine enough is not shortened: where a value is rounded to single precision nothing would move.
+FINE = 1e-6
 FINER, FINER_SINGLE = (0.03, 0.01), (0.1, 0.03, 0.01)
 
 
@@ -87,6 +89,8 @@ def _confirmed(question: Question, finding: Finding) -> Finding:
     if finding.status != "wrong" or comparison is None or not comparison.numeric.moved:
         return finding
     before = comparison
+    if comparison.numeric.step <= FINE:
+        return finding
     for factor in FINER_SINGLE if question.listing.single else FINER:
         step = comparison.numeric.step * factor
         finer = question.compare([target], autograd=comparison.autograd, step=step)

@@ -134,7 +134,8 @@ class Lister:
     def failed(self, error: BaseException) -> None:
         """The body raised after the last computation."""
         last = self.listings[-1]
-        refused = "" if last.raises else _refusal(error, last.caller)
+        asks = last.kind in ("backward", "grad") and not last.raises
+        refused = _refusal(error, last.caller) if asks else ""
         missed = tuple(self._missed)
         self.listings[-1] = replace(last, nonleaf=self.nonleaf, red=True, missed=missed, refused=refused)
 
