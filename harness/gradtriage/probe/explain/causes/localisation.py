@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from gradtriage.probe.explain.causes.held import HOLDING
 from gradtriage.probe.explain.question.question import nudges
 from gradtriage.probe.explain.replay.replays import BodyFailedError
 from gradtriage.probe.explain.source.formulas import Edit, Formula, start_of_function
 from gradtriage.probe.explain.source.sites import Site
 from gradtriage.probe.explain.tape.inside import birth_of_zero
 from gradtriage.probe.explain.tape.remakes import NumericBackward, OtherBackward, OtherHelper, OtherKeeper
+from gradtriage.probe.explain.tape.rewrites import Identity
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -123,6 +125,9 @@ class Localisation:
         zeroed = self._zeroed()
         if zeroed is not None:
             return Line(zeroed, {**evidence, "zeroed": "the gradient is zero from here on"}, settled=True)
+        bounded = self._bounded()
+        if bounded is not None:
+            return Line(bounded, {**evidence, "bounded": "without this the gradient is right"}, settled=True)
         mended = self._mended(computing, elements)
         if mended:
             site, by = mended
@@ -138,7 +143,7 @@ class Localisation:
         number = self._own.by_a_number(computing)
         if number is not None and number[2]:
             return self._own.formula.at(number[0]), number[1]
-        returned = self._own.by_edits(self._own.formula.returns(elements))
+        returned = self._own.by_edits(self._own.formula.returns(elements, self._live()))
         if returned is not None:
             return self._own.formula.at(returned[0]), returned[1]
         helpers = [(helper, helper.candidates(elements)) for helper in self._helpers()]
@@ -220,18 +225,32 @@ class Localisation:
         born = (birth_of_zero(tape.inside.get(call.key, ())) for call in self._calls)
         return next((one.key[0] for one in born if one is not None), None)
 
+    def _bounded(self) -> Site | None:
+        """The line in a backward that rounds or bounds what it should not."""
+        tape, _ = self._question.backward()
+        inner = [one for call in self._calls for one in tape.inside.get(call.key, ()) if one.backward]
+        for place in dict.fromkeys(one.key[:2] for one in inner if one.key[1] in HOLDING):
+            rewrites = {one.key: Identity() for one in inner if one.key[:2] == place}
+            slope = self._question.slope(self._targets, rewrites)
+            if slope is not None and self._wrong.numeric.agrees(slope, max(self._question.tolerance, AGREEMENT)):
+                return place[0]
+        return None
+
     def _wrong_elements(self) -> set[int]:
         """The operands whose gradients are wrong: those that have to be replaced."""
-        positions = range(max(len(call.arguments) for call in self._calls))
-        live = [p for p in positions if any(p < len(c.arguments) and c.arguments[p] for c in self._calls)]
+        live = self._live()
         if len(live) == 1:
-            return set(live)
+            return live
         wrong = frozenset(live)
-        for position in live:  # whatever is right is left to the function's own backward
+        for position in sorted(live):  # whatever is right is left to the function's own backward
             rest = wrong - {position}
             if rest and self._right_with(rest):
                 wrong = rest
         return set(wrong)
+
+    def _live(self) -> set[int]:
+        """The operands that have a gradient in some call."""
+        return {position for call in self._calls for position, live in enumerate(call.arguments) if live}
 
     def _right_with(self, positions: frozenset[int]) -> bool:
         rewrites = {call.key: NumericBackward(positions, self._along.get(call.key, {})) for call in self._calls}

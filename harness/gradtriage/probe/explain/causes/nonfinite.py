@@ -62,13 +62,15 @@ def nonfinite_causes(question: Question, targets: Sequence[Target]) -> list[Caus
     bits = question.bits(targets)
     tape, reports = question.backward()
     value = _first_bad_value(tape)
-    places = _bad_gradients(tape, reports, bits) if value is None else [value]
+    places = [] if value is None else [(value, True)]
+    if value is None or math.isfinite(question.listing.loss):  # a value that is chosen away may do no harm
+        places += [(index, False) for index in _bad_gradients(tape, reports, bits) if index != value]
     if not places:
         return []
     held = _branches_held(question, tape)
     found = []
-    for index in places:
-        found.append((_cause_at(question, targets, index, held, forward=value is not None), index))
+    for index, forward in places:
+        found.append((_cause_at(question, targets, index, held, forward=forward), index))
         if found[-1][0].proof == "proven":
             break
     cause, index = found[-1] if found[-1][0].proof == "proven" else found[0]
@@ -96,16 +98,19 @@ def _cause_at(
     cause = Cause(_kind(tape, index, name, finite), site, name, names, "supported", _origin(tape, index))
     if comparison is None or not comparison.agree:
         before = tape.ancestors(index)[:_MOST_BEFORE]
-        for place, others in _safe_groups(question, tape, before).items():
+        # what a nested gradient is not finite by is an operation inside before it
+        inside = [one.key for one in tape.inside.get(operation.key, ())] if name == "grad" else []
+        for place, others in _safe_groups(question, tape, before, inside).items():
             other = question.trial(targets, {**held, **safe, **others})
             if other is None or not other.agree:
                 continue
             comparison = other
-            if safe or inner is not None:  # singular itself, at what the other one made
+            at = next((one for one in before if tape.operations[one].key[:2] == place), None)
+            if at is not None and (safe or inner is not None):  # singular itself, at what the other one made
                 cause.evidence.setdefault("origin", place[0].told)
             else:
-                at = next(one for one in before if tape.operations[one].key[:2] == place)
-                cause = replace(cause, kind=_kind(tape, at, place[1], finite), site=place[0], op=place[1])
+                kind = _kind(tape, index if at is None else at, place[1], finite)
+                cause = replace(cause, kind=kind, site=place[0], op=place[1])
             break
     if comparison is not None:
         cause.evidence |= {"autograd_safe": _number(comparison.autograd)}
@@ -120,10 +125,20 @@ def _safe(question: Question, keys: Sequence[Key]) -> dict[Key, Rewrite]:
     return {key: SafeOperand(masks) for key, masks in singular.items() if masks}
 
 
-def _safe_groups(question: Question, tape: Tape, indexes: Sequence[int]) -> dict[tuple[Site, str], dict[Key, Rewrite]]:
-    """Safe operands for singular operations, with all calls from their lines: by line and operation."""
-    places = dict.fromkeys(tape.operations[index].key[:2] for index in indexes)
-    safe = _safe(question, [one.key for one in tape.operations if one.key[:2] in places and not one.custom])
+def _safe_groups(
+    question: Question, tape: Tape, indexes: Sequence[int], inside: Sequence[Key]
+) -> dict[tuple[Site, str], dict[Key, Rewrite]]:
+    """Safe operands for singular operations, with all calls from their lines: by line and operation.
+
+    Args:
+        question: The gradient computation.
+        tape: Its operations.
+        indexes: Of the operations that may be singular.
+        inside: Operations inside of custom functions that may be, too.
+    """
+    places = dict.fromkeys([*(key[:2] for key in inside), *(tape.operations[index].key[:2] for index in indexes)])
+    keys = [one.key for one in tape.operations if one.key[:2] in places and not one.custom]
+    safe = _safe(question, [*inside, *keys])
     groups: dict[tuple[Site, str], dict[Key, Rewrite]] = {
         place: {key: rewrite for key, rewrite in safe.items() if key[:2] == place} for place in places
     }

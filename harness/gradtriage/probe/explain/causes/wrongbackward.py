@@ -84,13 +84,11 @@ def backward_causes(question: Question, targets: Sequence[Target], wrong: Compar
         if site is None:
             return [Cause(kind, where, name, question.names(bits), "proven", evidence)]
         held = _held_in_forward(question, targets, wrong, calls, zeros_inside)
+        held = held or _held_in_forward(question, targets, wrong, calls, flats_inside)
         held = held or _cut_in_a_callback(question, targets, wrong, calls)
         if held is not None:
             return [held]
         line = Localisation(question, targets, wrong, calls, site, along).line()
-        held = None if line.settled else _held_in_forward(question, targets, wrong, calls, flats_inside)
-        if held is not None:
-            return [held]
         evidence |= line.evidence
         if not line.settled:
             evidence["line"] = "the likeliest; that the function's gradient is wrong is proven"

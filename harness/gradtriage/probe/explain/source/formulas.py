@@ -117,8 +117,13 @@ class Formula:
         ]
         return others + [Edit(statement, None, name) for name in at_hand if name != statement.target]
 
-    def returns(self, elements: set[int]) -> list[Edit]:
-        """Other variables returned in the place of some elements, and elements that change places."""
+    def returns(self, elements: set[int], live: set[int]) -> list[Edit]:
+        """Other variables returned in the place of some elements, and elements that change places.
+
+        Args:
+            elements: Those that are wrong.
+            live: Those of operands that have a gradient: what changes places with another one is lost.
+        """
         if self.node is None:
             return []
         returned = [one for one in self.statements if one.element is not None and not one.whole]
@@ -127,7 +132,7 @@ class Formula:
             Edit(one, None, f"element {other.element}", exchanged=other)
             for one in wrong
             for other in returned
-            if other.group == one.group and (other.number > one.number or other not in wrong)
+            if other.group == one.group and other.element in live and (other.number > one.number or other not in wrong)
         ]
         names = _bound_before(self.node, self.node.end_lineno or 0) - self.gradients
         others = [Edit(one, 0, name) for one in wrong if one.plain and one.names for name in sorted(names - one.names)]
