@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MOST_CALLS = 64
 _MOST_BEFORE = 400
 _MOST_GROUPS = 6
+_MOST_VALUES = 4
 _ROOTS = (
     "sqrt",
     "rsqrt",
@@ -61,10 +62,10 @@ def nonfinite_causes(question: Question, targets: Sequence[Target]) -> list[Caus
     """
     bits = question.bits(targets)
     tape, reports = question.backward()
-    value = _first_bad_value(tape)
-    places = [] if value is None else [(value, True)]
-    if value is None or math.isfinite(question.listing.loss):  # a value that is chosen away may do no harm
-        places += [(index, False) for index in _bad_gradients(tape, reports, bits) if index != value]
+    values = _bad_values(tape)
+    places = [(index, True) for index in values]
+    if not values or math.isfinite(question.listing.loss):  # a value that is chosen away may do no harm
+        places += [(index, False) for index in _bad_gradients(tape, reports, bits) if index not in values]
     if not places:
         return []
     held = _branches_held(question, tape)
@@ -182,16 +183,17 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _first_bad_value(tape: Tape) -> int | None:
-    """The operation at which the first bad value with a gradient was born: maybe of constants, without one."""
+def _bad_values(tape: Tape) -> list[int]:
+    """The operations at which bad values with a gradient were born, one of each line: maybe of constants."""
     bad = {index for index, operation in enumerate(tape.operations) if _not_finite(operation)}
-    index = next((index for index in sorted(bad) if tape.operations[index].reach_out), None)
-    while index is not None:
-        earlier = next((source for source in tape.operations[index].sources if source in bad and source < index), None)
-        if earlier is None:
-            return index
-        index = earlier
-    return None
+    found: dict[tuple[Site, str], int] = {}
+    for index in sorted(one for one in bad if tape.operations[one].reach_out):
+        born: int | None = index
+        while born is not None:
+            index = born
+            born = next((source for source in tape.operations[index].sources if source in bad and source < index), None)
+        found.setdefault(tape.operations[index].key[:2], index)
+    return list(found.values())[:_MOST_VALUES]
 
 
 def _not_finite(operation: Operation) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_CANDIDATES = 200
 MOST_REPAIRS = 8
+MOST_IN_LINE = 24
 # an `autograd.grad` whose result goes on
 _NESTED = "grad"
 
@@ -45,7 +46,8 @@ def severance_causes(question: Question, targets: Sequence[Target], wrong: Compa
         kept = _kept_without_graph(question, targets, wrong) if {cut.op for cut in proven} == {_NESTED} else None
         if kept is not None:
             return [kept]
-        alone = _repaired(question, targets, wrong, proven) if len(proven) > 1 else None
+        in_line = proven if len(proven) > 1 else search.in_line_with(proven[0])
+        alone = _repaired(question, targets, wrong, in_line) if len(in_line) > 1 else None
         if alone is not None:
             return [_cause(question, alone[0], bits, "proven", {**search.evidence(proven), **alone[1]})]
         return [_cause(question, cut, bits, "proven", search.evidence(proven)) for cut in proven]
@@ -110,6 +112,24 @@ class _Search:
         if entries and self._explains(lost + entries):
             return [self._cuts[index] for index in self._fewest(lost + entries)]
         return None
+
+    def in_line_with(self, cut: Cut) -> list[Cut]:
+        """A cut and the others that explain the difference as well, being behind it or before it.
+
+        Which of them matters a repair will show: of a solver's input that is detached on purpose, say, and its result.
+        """
+        tape = self._question.tape()
+        places = {operation.key: index for index, operation in enumerate(tape.operations)}
+        own = {places[key] for key in cut.keys if key in places}
+        before = set(tape.ancestors(max(own, default=0)))
+        found = [cut]
+        for index, other in list(enumerate(self._cuts))[:MOST_IN_LINE]:
+            theirs = {places[key] for key in other.keys if key in places}
+            if other is cut or not other.escape or not theirs:
+                continue
+            if (before & theirs or own & set(tape.ancestors(max(theirs)))) and self._explains([index]):
+                found.append(other)
+        return found
 
     def _fewest(self, sufficient: list[int]) -> list[int]:
         """Drops halves, then single cuts, as long as the rest still explains the difference."""
