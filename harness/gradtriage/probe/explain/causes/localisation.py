@@ -122,12 +122,12 @@ class Localisation:
         if not any(statement.names & formula.gradients for statement in candidates):
             evidence["ignores"] = "the gradient that comes in"
             return Line(formula.at(computing[-1]), evidence, settled=True)
-        zeroed = self._zeroed()
-        if zeroed is not None:
-            return Line(zeroed, {**evidence, "zeroed": "the gradient is zero from here on"}, settled=True)
         bounded = self._bounded()
         if bounded is not None:
             return Line(bounded, {**evidence, "bounded": "without this the gradient is right"}, settled=True)
+        zeroed = self._zeroed()
+        if zeroed is not None:
+            return Line(zeroed, {**evidence, "zeroed": "the gradient is zero from here on"}, settled=True)
         mended = self._mended(computing, elements)
         if mended:
             site, by = mended
@@ -226,10 +226,10 @@ class Localisation:
         return next((one.key[0] for one in born if one is not None), None)
 
     def _bounded(self) -> Site | None:
-        """The line in a backward that rounds or bounds what it should not."""
+        """The line in a backward that rounds, bounds or multiplies by zero what it should not."""
         tape, _ = self._question.backward()
         inner = [one for call in self._calls for one in tape.inside.get(call.key, ()) if one.backward]
-        for place in dict.fromkeys(one.key[:2] for one in inner if one.key[1] in HOLDING):
+        for place in dict.fromkeys(one.key[:2] for one in inner if one.key[1] in HOLDING or one.zero_number):
             rewrites = {one.key: Identity() for one in inner if one.key[:2] == place}
             slope = self._question.slope(self._targets, rewrites)
             if slope is not None and self._wrong.numeric.agrees(slope, max(self._question.tolerance, AGREEMENT)):
