@@ -391,3 +391,44 @@ def test_a_parameter_kept_in_the_graph_by_a_zero_is_not_taken_for_straight_throu
     found = gradtriage.explain(function, parameters)
     assert found.verdict in ("severed", "partial"), str(found)
     assert (found.causes[0]["kind"], found.causes[0]["proof"]) == ("detach", "proven")
+
+
+def critic():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)).double()
+
+
+def bootstrapped(form):
+    value, now, then = critic(), torch.ones(5, 3, **F64), torch.zeros(5, 3, **F64)
+    if form == "loss":
+        return lambda: nn.functional.mse_loss(value(now), 1 + 0.9 * value(then).detach()), value
+
+    def by_name():
+        with torch.no_grad():
+            target = 1 + 0.9 * value(then)
+        return (value(now) - target).square().mean()
+
+    def sampled():
+        distribution = torch.distributions.Normal(value(now), 0.5)
+        action = distribution.sample()
+        return -(distribution.log_prob(action) * action.square()).mean()
+
+    return {"name": by_name, "sample": sampled}[form], value
+
+
+@pytest.mark.parametrize("form", ["loss", "name", "sample"])
+def test_targets_and_samples_are_meant(form):
+    function, value = bootstrapped(form)
+    found = gradtriage.explain(function, value)
+    assert found.verdict == "healthy", str(found)
+    assert found.document["by_design"]
+
+
+def test_a_sample_that_leaves_parameters_without_a_gradient_is_not():
+    encoder = critic()
+
+    def loss():
+        return torch.distributions.Normal(encoder(torch.ones(5, 3, **F64)), 0.5).sample().square().mean()
+
+    found = gradtriage.explain(loss, encoder)
+    assert (found.verdict, found.causes[0]["kind"]) == ("severed", "no-grad"), str(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -30,9 +31,18 @@ _COPIES = frozenset({"detach", "data", "clone", "copy_", "to", "contiguous"})
 _AVERAGES = (
     _COPIES | _DIFFERENCES | _SUMS | frozenset({"mul", "mul_", "__mul__", "__rmul__", "__imul__", "lerp", "lerp_"})
 )
+_LOSSES = frozenset(
+    {
+        "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "cross_entropy", "kl_div", "binary_cross_entropy",
+        "binary_cross_entropy_with_logits", "gaussian_nll_loss", "poisson_nll_loss", "nll_loss",
+    }
+)  # fmt: skip
+_NAMED_TARGET = re.compile(r"\w*(?:target|teacher)\w*\s*=(?!=)")
 _NEAR = 40
 
 EQUAL = "it equals the live value that it is subtracted from or divided by"
+TARGET = "it is a target: what a prediction is held against does not follow it"
+SAMPLE = "a sample is a constant for the distribution that it is drawn from (`rsample` would follow it)"
 STRAIGHT = "straight-through: the value of one goes on, with the gradient of the other"
 TORCHS_OWN = "torch's own code does it"
 KEPT = "it is kept in the memory of a module, as the weights of a target network or running statistics are"
@@ -66,6 +76,8 @@ def find_designs(question: Question, targets: Sequence[Target], wrong: Compariso
     keys: list[Key] = []
     for cut in find_cuts(tape, nudged, bits):
         reason = said(cut.site, question.by_design) or (form_of(cut, flow, bare) if cut.escape else "")
+        if not reason and not cut.bits & bare:
+            reason = _meant_by_its_line(cut)
         if cut.kind == "no-grad" and kind_of(cut.site.file) is MACHINERY:
             reason = TORCHS_OWN
         if reason:
@@ -124,6 +136,14 @@ def said(site: Site, listed: Sequence[str]) -> str:
     return f"the settings say so: {entry}" if entry else ""
 
 
+def _meant_by_its_line(cut: Cut) -> str:
+    """A target, by the name that it is given, or a sample of a distribution; of parameters that have a gradient yet."""
+    lines = [key[0].source for key in cut.keys]
+    if cut.kind in ("detach", "data", "no-grad") and all(map(_NAMED_TARGET.match, lines)):
+        return TARGET
+    return SAMPLE if cut.kind == "no-grad" and all(".sample(" in line for line in lines) else ""
+
+
 def form_of(cut: Cut, flow: Flow, bare: int) -> str:
     """How a cut is known to be meant by where its values go: all of them, or it is not.
 
@@ -149,6 +169,9 @@ def _reason(exit_: Exit, cut: Cut, flow: Flow, bare: int) -> str:
         return ""
     if _cancels(exit_, flow):
         return EQUAL
+    meeting = flow.operation(exit_.at)
+    if meeting.key[1] in _LOSSES and meeting.sources[1:2] == [exit_.dead] and not cut.bits & bare:
+        return TARGET
     return STRAIGHT if _straight_through(exit_, flow) else ""
 
 
