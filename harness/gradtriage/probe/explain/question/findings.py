@@ -86,11 +86,9 @@ def _confirmed(question: Question, finding: Finding) -> Finding:
     Of a piecewise smooth function a step may cross kinks, and two steps of nearly the same length cross the same ones.
     """
     target, comparison = finding.target, finding.comparison
-    if finding.status != "wrong" or comparison is None or not comparison.numeric.moved:
+    if comparison is None or not comparison.numeric.moved or comparison.numeric.step <= FINE:
         return finding
     before = comparison
-    if comparison.numeric.step <= FINE:
-        return finding
     for factor in FINER_SINGLE if question.listing.single else FINER:
         step = comparison.numeric.step * factor
         finer = question.compare([target], autograd=comparison.autograd, step=step)
@@ -98,7 +96,7 @@ def _confirmed(question: Question, finding: Finding) -> Finding:
             continue
         if finer.agree:
             return Finding(target, target.status, finer)
-        if before.numeric.agrees(finer.numeric.value, comparison.tolerance):
+        if finding.status == "wrong" and before.numeric.agrees(finer.numeric.value, comparison.tolerance):
             if target.status == "ok" and question.at_kink([target], finer):
                 break
             return finding
@@ -119,7 +117,8 @@ def _looked_at_again(
         others = [replace(target, seed=target.seed + number * OTHER_SEEDS) for target in targets]
         other = question.compare(others)
         if other.differ:
-            return [Finding(target, "wrong", other) for target in others]
+            found = [Finding(target, "wrong", other) for target in others]
+            return found if len(found) > 1 else [_confirmed(question, found[0])]
     return [Finding(target, status, comparison) for target in targets]
 
 

@@ -16,6 +16,8 @@ LADDER = (1e-4, 1e-6, 3e-3, 1e-8)
 LADDER_SINGLE = (1e-2, 1e-3, 5e-2)
 GOOD = 1e-5
 EPSILON, EPSILON_SINGLE = 1.1e-16, 6e-8
+# what the roundings of four losses come to, and of the values that these are made of
+ROUNDINGS, ROUNDINGS_SINGLE = 8, 3
 # changes of so many roundings of 1 may be rounding
 FEW = 16
 # evaluations after which a loss that has not changed at all counts as constant
@@ -81,7 +83,7 @@ def differentiate(evaluate: Evaluate, *, single: bool, ladder: Sequence[float] |
         rounding = epsilon * largest
         if single and max(values) - min(values) < FEW * epsilon:
             rounding = max(rounding, epsilon)  # the loss is small, and what it is the difference of may not be
-        found = _extrapolated(values, step, rounding)
+        found = _extrapolated(values, step, (ROUNDINGS_SINGLE if single else ROUNDINGS) * rounding)
         if best is None or not math.isfinite(best.value) or found.error < best.error:
             best = found
         still = not moved and count >= STILL
@@ -98,4 +100,4 @@ def _extrapolated(values: Sequence[float], step: float, rounding: float) -> Deri
     fine = (values[2] - values[3]) / step
     value = (4 * fine - coarse) / 3
     # the extrapolation takes away most of the difference between the two; what rounding adds stays
-    return Derivative(value, abs(fine - coarse) / 3 + 8 * rounding / step, step)
+    return Derivative(value, abs(fine - coarse) / 3 + rounding / step, step)

@@ -80,10 +80,11 @@ class Comparison:
 
     @property
     def differ_a_little(self) -> bool:
-        """Whether they agree within the tolerance, and differ by much more than the numeric error."""
+        """Whether they agree within the tolerance, and differ by much more than the error; of doubles only."""
         difference = abs(self.numeric.value - self.autograd)
         largest = max(abs(self.numeric.value), abs(self.autograd))
-        return self.agree and difference > SUSPICIOUS * largest + SURELY * self.numeric.error
+        certain = difference > SUSPICIOUS * largest + SURELY * self.numeric.error
+        return self.agree and certain and self.tolerance <= TOLERANCE
 
     @property
     def conclusive(self) -> bool:
