@@ -103,6 +103,9 @@ def _first_unhealthy(
         if diagnosis.verdict not in ("healthy", "unknown") and not _stopped_by_the_caller(diagnosis):
             return diagnosis
         diagnoses.append(diagnosis)
+    stopped = [one for one in diagnoses if one.causes]
+    if stopped:  # of several stops by the caller the last one is the likelier to be a mistake
+        return stopped[-1]
     return min(diagnoses, key=lambda d: (VERDICTS.index(d.verdict), d.listing.number if d.listing else 0))
 
 
@@ -204,7 +207,7 @@ def _diagnose(question: Question) -> Diagnosis:
         dead = {name for cause in found for name in cause.targets}
         findings = [replace(f, status="zero") if f.target.name in dead else f for f in findings]
     unused = [f.target for f in findings if f.target.status == "none" and f.status == "none"]
-    unused = [target for target in unused if target.name not in meant]
+    unused = [target for target in unused if target.name not in meant | copies(listing)]
     if unused:
         verdict, found = zero_causes(question, unused)
         # one that nothing depends on is no fault beside others that are used
@@ -293,6 +296,7 @@ def _accept(question: Question, meant: Meant) -> None:
     """From now on what is meant makes no difference."""
     question.meant = {**question.meant, **meant.rewrites}
     question.designs = [*question.designs, *meant.designs]
+    question.unhooked = question.unhooked or meant.unhooked
 
 
 def _diagnose_wrong(

@@ -37,10 +37,12 @@ _LOSSES = frozenset(
         "binary_cross_entropy_with_logits", "gaussian_nll_loss", "poisson_nll_loss", "nll_loss",
     }
 )  # fmt: skip
+_LIMITING = re.compile(r"clamp|clip|mask|nan_to_num")
 _NAMED_TARGET = re.compile(r"\w*(?:target|teacher)\w*\s*=(?!=)")
 _NEAR = 40
 
 EQUAL = "it equals the live value that it is subtracted from or divided by"
+LIMITS = "the hook clips or masks: that is what it is for"
 TARGET = "it is a target: what a prediction is held against does not follow it"
 SAMPLE = "a sample is a constant for the distribution that it is drawn from (`rsample` would follow it)"
 STRAIGHT = "straight-through: the value of one goes on, with the gradient of the other"
@@ -54,10 +56,12 @@ class Meant:
 
     Attributes:
         rewrites: Cuts are frozen, and slopes that are meant replaced by the derivative.
+        unhooked: Hooks that parameters have had since before the body are off.
     """
 
     designs: list[Design] = field(default_factory=list)
     rewrites: dict[Key, Rewrite] = field(default_factory=dict)
+    unhooked: bool = False
 
 
 def find_designs(question: Question, targets: Sequence[Target], wrong: Comparison) -> Meant:
@@ -90,6 +94,10 @@ def find_designs(question: Question, targets: Sequence[Target], wrong: Compariso
         values = question.replays.values(question.listing.number, frozenset(keys))
         meant.rewrites.update({key: Frozen(value) for key, value in values.items()})
     _add_slopes(meant, question, flow, bits)
+    hooks = question.old_hooks(targets)
+    if hooks and all(map(is_limiting, hooks)):
+        meant.designs += [Design(site, LIMITS, question.names(bits)) for site in dict.fromkeys(hooks)]
+        meant.unhooked = True
     return meant
 
 
@@ -266,8 +274,15 @@ def _slope_reason(operation: Operation, listed: Sequence[str]) -> str:
         return ""
     if is_meaning_name(name):
         return f"{name} says so by its name"
+    if name in HOOKS and is_limiting(site):
+        return LIMITS
     places = (site, operation.custom and operation.custom.backward_site)
     return next((reason for place in places if place and (reason := said(place, listed))), "")
+
+
+def is_limiting(site: Site) -> bool:
+    """Whether a hook's line says that it clips or masks gradients."""
+    return _LIMITING.search(site.source) is not None
 
 
 def shown(designs: Sequence[Design]) -> str:

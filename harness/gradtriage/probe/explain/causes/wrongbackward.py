@@ -11,7 +11,6 @@ from gradtriage.probe.explain.causes.localisation import AGREEMENT, Localisation
 from gradtriage.probe.explain.causes.repairs import Constant, NoWrite
 from gradtriage.probe.explain.leaves.operations import HOOKS, MODULE_HOOKS
 from gradtriage.probe.explain.question.question import Cause, Comparison, Question
-from gradtriage.probe.explain.source.sites import Site
 from gradtriage.probe.explain.tape.inside import write_into_gradient
 from gradtriage.probe.explain.tape.remakes import LeftToAutograd, NumericBackward, OwnGradients
 from gradtriage.probe.explain.tape.rewrites import Frozen, NoHook, Rewrite
@@ -20,6 +19,7 @@ from gradtriage.probe.explain.tape.tape import CustomCall
 if TYPE_CHECKING:
     from gradtriage.probe.explain.causes.held import Death
     from gradtriage.probe.explain.replay.listings import Target
+    from gradtriage.probe.explain.source.sites import Site
     from gradtriage.probe.explain.tape.tape import Key, Operation, Tape
 
 _MOST_STATEMENTS = 24
@@ -103,16 +103,14 @@ def backward_causes(question: Question, targets: Sequence[Target], wrong: Compar
 
 def _old_hook(question: Question, targets: Sequence[Target], wrong: Comparison) -> Cause | None:
     """A hook that a leaf has had since before the body, as of a model that a fixture makes: without it all is right."""
-    hooks = [hook for target in targets for hook in question.replays.old_hooks(target)]
-    code = next((hook.__code__ for hook in hooks if hasattr(hook, "__code__")), None)
-    if code is None:
+    sites = question.old_hooks(targets)
+    if not sites:
         return None
     slope = sum(question.slopes(targets, without_hooks=True))
     if not wrong.numeric.agrees(slope, question.tolerance):
         return None
-    site = Site(code.co_filename, code.co_firstlineno, code.co_qualname)
     evidence = {"autograd": wrong.autograd, "numeric": wrong.numeric.value, "autograd_restored": slope}
-    return Cause("hook", site, "register_hook", question.names(question.bits(targets)), "proven", dict(evidence))
+    return Cause("hook", sites[0], "register_hook", question.names(question.bits(targets)), "proven", dict(evidence))
 
 
 def _held_in_forward(

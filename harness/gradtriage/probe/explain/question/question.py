@@ -11,11 +11,11 @@ from gradtriage.probe.explain.leaves.nudge import Nudge
 from gradtriage.probe.explain.program import NO_GRAPH
 from gradtriage.probe.explain.question.oracle import Derivative, differentiate
 from gradtriage.probe.explain.replay.replays import BodyFailedError
+from gradtriage.probe.explain.source.sites import Site
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.replay.listings import Listing, Target
     from gradtriage.probe.explain.replay.replays import Replays
-    from gradtriage.probe.explain.source.sites import Site
     from gradtriage.probe.explain.tape.backward import NodeReport
     from gradtriage.probe.explain.tape.rewrites import Rewrite
     from gradtriage.probe.explain.tape.tape import Key, Tape
@@ -113,6 +113,7 @@ class Question:
     Attributes:
         designs: Where gradients are stopped or replaced on purpose.
         meant: What stands in every counterfactual, so that these make no difference.
+        unhooked: Whether hooks that parameters have had since before the body are off in each, being meant.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Question:
         self.replays, self.listing, self.others, self.again = replays, listing, others, again
         self.by_design = by_design
         self.meant: Mapping[Key, Rewrite] = {}
+        self.unhooked = False
         self.designs: list[Design] = []
         self.tolerance = TOLERANCE_SINGLE if listing.single else TOLERANCE
         self._tape: Tape | None = None
@@ -193,9 +195,16 @@ class Question:
     ) -> list[float]:
         """Autograd's derivative along each target's own direction; NaN where its gradient is not finite."""
         rewrites = {**self.meant, **(rewrites or {})}
+        without_hooks = without_hooks or self.unhooked
         return self.replays.slopes(
             self.listing.number, targets, rewrites, keep_graphs=keep_graphs, without_hooks=without_hooks
         )
+
+    def old_hooks(self, targets: Sequence[Target]) -> list[Site]:
+        """Where hooks were made that these targets have had since before the body."""
+        hooks = [hook for target in targets for hook in self.replays.old_hooks(target)]
+        codes = [hook.__code__ for hook in hooks if hasattr(hook, "__code__")]
+        return [Site(code.co_filename, code.co_firstlineno, code.co_qualname) for code in codes]
 
     def numeric(
         self, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite] | None = None, *, step: float | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 import torch.utils.checkpoint
+import torch.utils.data
 from torch import Tensor
 from torch._functorch import autograd_function
 from torch.overrides import TorchFunctionMode
@@ -74,11 +76,29 @@ def _anomalies_do_not_raise() -> None:
     torch.set_anomaly_enabled = lambda *_, **__: None
 
 
+def _data_are_loaded_here() -> None:
+    """For the rest of this process: a loader's workers, forked from a fork, would wait for ever."""
+    loader: Any = torch.utils.data.DataLoader
+    make = loader.__init__
+
+    @functools.wraps(make)
+    def without_workers(self: Any, *args: Any, **options: Any) -> None:
+        given = inspect.signature(make).bind(self, *args, **options).arguments
+        given = {name: value for name, value in given.items() if name not in ("self", *_OF_WORKERS)}
+        make(self, **given)
+
+    loader.__init__ = without_workers
+
+
+_OF_WORKERS = ("num_workers", "prefetch_factor", "persistent_workers", "timeout", "multiprocessing_context", "in_order")
+
+
 @contextmanager
 def conditions_hold(conditions: Conditions) -> Iterator[None]:
     """Runs its block under the conditions: called in a child, around the body."""
     _compiled_functions_run_eagerly()
     _anomalies_do_not_raise()
+    _data_are_loaded_here()
     leaves, recorder = conditions.leaves, conditions.recorder
     leaves.start()
     with ExitStack() as stack:
