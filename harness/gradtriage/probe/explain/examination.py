@@ -180,6 +180,10 @@ def _diagnose(question: Question) -> Diagnosis:
         findings = [*as_listed(listing), Finding(target, "none", comparison)]
         return Diagnosis("severed", listing, findings, [cause], f"{target.name} is no leaf: its gradient is not kept")
     findings = compare_all(question)
+    trained = any(f.status == "wrong" for f in findings) and listing.number > 1
+    if trained and question.replays.hold_training(listing.number):
+        # what is moved may have moved what others learned from it, which is no part of the derivative
+        findings = compare_all(question)
     verdicts: list[str] = []
     causes: list[Cause] = []
     meant, reason = _not_asked_about(question, findings)
@@ -207,7 +211,7 @@ def _diagnose(question: Question) -> Diagnosis:
         dead = {name for cause in found for name in cause.targets}
         findings = [replace(f, status="zero") if f.target.name in dead else f for f in findings]
     unused = [f.target for f in findings if f.target.status == "none" and f.status == "none"]
-    unused = [target for target in unused if target.name not in meant | copies(listing)]
+    unused = [target for target in unused if target.name not in meant | copies(listing, question.others)]
     if unused:
         verdict, found = zero_causes(question, unused)
         # one that nothing depends on is no fault beside others that are used
@@ -269,7 +273,7 @@ def _not_asked_about(question: Question, findings: Sequence[Finding]) -> tuple[s
     """Targets without a gradient that the computation is not about, and why: copies, what is trained elsewhere."""
     listing = question.listing
     wrong = {f.target.name: f for f in findings if f.status == "wrong"}
-    copied = copies(listing) & set(wrong)
+    copied = copies(listing, question.others) & set(wrong)
     if copied:
         return copied, f"no gradient is meant for copies of other parameters: {', '.join(sorted(copied))}"
     elsewhere = [target for target in trained_elsewhere(listing, question.others) if target.name in wrong]

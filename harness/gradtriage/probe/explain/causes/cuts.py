@@ -91,16 +91,18 @@ def find_cuts(plain: Tape, nudged: Tape, wrong: int) -> list[Cut]:
 def _only_written_through(tape: Tape) -> set[int]:
     """Detached looks at a leaf's memory that are taken to write into it on the same line, as an initialisation does.
 
-    No value goes on there. Frozen, such a look would be other memory, and the leaf would keep what it had.
+    No value goes on there. Frozen, such a look would be other memory, and the leaf would keep what it had. What is
+    written into is looked at first, before all that goes into it.
     """
-    filled = {
-        one.key[0] for one in tape.operations if writes(one.key[1]) and one.leaf_memory and one.sources[:1] == [LEAF]
-    }
-    return {
-        index
-        for index, one in enumerate(tape.operations)
-        if one.key[1] in LOOKS and one.leaf_memory and one.key[0] in filled
-    }
+    first: dict[Site, int] = {}
+    found = set()
+    for index, one in enumerate(tape.operations):
+        if one.key[1] in LOOKS and one.leaf_memory:
+            first.setdefault(one.key[0], index)
+        elif writes(one.key[1]) and one.leaf_memory and one.sources[:1] == [LEAF] and not one.reach_in[0]:
+            look = first.pop(one.key[0], None)
+            found |= set() if look is None else {look}
+    return found
 
 
 def _ways_out(plain: Tape, moved: set[int]) -> dict[tuple[str, int], str]:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _ON_PURPOSE = frozenset({"detach", "data", "no-grad"})
 
 
-def copies(listing: Listing) -> set[str]:
-    """Targets without a gradient that are copies of targets with one: target networks, averages."""
-    trained = {target.key for target in listing.targets if target.status == "ok"}
+def copies(listing: Listing, all_listings: Sequence[Listing]) -> set[str]:
+    """Targets without a gradient that are copies of targets with one somewhere: target networks, averages."""
+    trained = {target.key for one in (listing, *all_listings) for target in one.targets if target.status == "ok"}
     return {t.name for t in listing.targets if t.status == "none" and t.original in trained and t.original is not None}
 
 

@@ -18,6 +18,8 @@ OTHER_DIRECTIONS, OTHER_SEEDS = 2, 2000
 # By how much the step is shortened to see whether a contradiction stands.
 # A step that is fine enough is not shortened: where a value is rounded to single precision nothing would move.
 FINE = 1e-6
+# How much of a contradiction may change with the step.
+SAME = 0.2
 FINER, FINER_SINGLE = (0.03, 0.01), (0.1, 0.03, 0.01)
 
 
@@ -96,7 +98,8 @@ def _confirmed(question: Question, finding: Finding) -> Finding:
             continue
         if finer.agree:
             return Finding(target, target.status, finer)
-        if finding.status == "wrong" and before.numeric.agrees(finer.numeric.value, comparison.tolerance):
+        change = abs(finer.numeric.value - before.numeric.value)
+        if finding.status == "wrong" and change <= SAME * abs(before.numeric.value - comparison.autograd):
             if target.status == "ok" and question.at_kink([target], finer):
                 break
             return finding

@@ -26,6 +26,7 @@ from gradtriage.probe.explain.leaves.transforms import batches_leave
 from gradtriage.probe.explain.tape.scripted import scripted_calls_are_seen
 
 if TYPE_CHECKING:
+    from gradtriage.probe.explain.leaves.training import Training
     from gradtriage.probe.explain.leaves.watch import LeafWatch
 
 
@@ -54,12 +55,14 @@ class Conditions:
         recorder: Sees the operations; None where nobody needs to.
         keep_graphs: Whether a gradient computation leaves its graph for the next one.
         grad_read: Told of each tensor whose `.grad` is read although it has none.
+        training: Keeps or holds what optimisers make of parameters.
     """
 
     leaves: LeafWatch
     recorder: Recorder | None = None
     keep_graphs: bool = False
     grad_read: Callable[[Tensor], None] | None = None
+    training: Training | None = None
 
 
 def _compiled_functions_run_eagerly() -> None:
@@ -117,6 +120,8 @@ def conditions_hold(conditions: Conditions) -> Iterator[None]:
             stack.enter_context(batches_leave(recorder.same))
         if conditions.keep_graphs:
             stack.enter_context(_graphs_are_kept())
+        if conditions.training is not None:
+            stack.enter_context(conditions.training.goes_on())
         stack.enter_context(threads_are_seen(functools.partial(_Mode, conditions)))
         stack.enter_context(_Mode(conditions))
         yield

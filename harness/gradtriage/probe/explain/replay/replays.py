@@ -17,6 +17,7 @@ from torch import Tensor
 from gradtriage.probe.explain.leaves.identity import Identities, direction, frozen_alive, leaves_alive
 from gradtriage.probe.explain.leaves.memory import ModuleMemory
 from gradtriage.probe.explain.leaves.nudge import Nudge, apply_nudge
+from gradtriage.probe.explain.leaves.training import Training
 from gradtriage.probe.explain.leaves.watch import LeafWatch
 from gradtriage.probe.explain.replay.checks import PassedOver
 from gradtriage.probe.explain.replay.children import ChildFailedError, Failure, Reply, Work, run_child, run_children
@@ -69,6 +70,7 @@ class Replays:
         _import_what_backward_needs()
         self._old, self._frozen = leaves_alive(), frozen_alive()
         self._passed_over = PassedOver()
+        self._training: Training | None = None
         self.evaluations = 0
 
     def listings(self) -> list[Listing]:
@@ -112,10 +114,29 @@ class Replays:
     def _loss(
         self, number: int, nudges: Sequence[Nudge], rewrites: Mapping[OperationKey, Rewrite] | None, reply: Reply
     ) -> None:
-        conditions = Conditions(LeafWatch(self._old, self._frozen, nudges))
+        conditions = Conditions(LeafWatch(self._old, self._frozen, nudges), training=self._training)
         if rewrites:
             conditions.recorder = TapeRecorder(lambda _: 0, rewrites=rewrites, full=False)
         self._until(number, conditions, lambda call: call.loss(), reply)
+
+    def hold_training(self, number: int) -> bool:
+        """From now on optimisers make of parameters what they made of them in the real run, whatever was moved.
+
+        Args:
+            number: Of the gradient call before which they did.
+
+        Returns:
+            Whether there were more steps than were held before.
+        """
+        held = 0 if self._training is None else len(self._training.steps)
+
+        def work(reply: Reply) -> None:
+            training = Training()
+            self._until(number, Conditions(LeafWatch(self._old), training=training), lambda _: training.steps, reply)
+
+        self.evaluations += 1
+        self._training = Training(list(self._result(work)), holding=True)
+        return len(self._training.steps) > held
 
     def slopes(
         self,
@@ -274,7 +295,8 @@ class Replays:
                 bit_of, keep=keep, rewrites=rewrites, pause=leaves.memory.pause, full=full, memory=memory
             )
             with memory.watching():
-                self._until(number, Conditions(leaves, recorder), functools.partial(answer, recorder), reply)
+                conditions = Conditions(leaves, recorder, training=self._training)
+                self._until(number, conditions, functools.partial(answer, recorder), reply)
 
         self.evaluations += 1
         return self._result(work)
