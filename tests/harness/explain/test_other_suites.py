@@ -1,5 +1,7 @@
 """What other people's test suites showed: bodies written as their tests are, with what has to be said of each."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -320,3 +322,91 @@ def test_a_gradient_of_what_is_no_scalar():
     found = explained_test(body)
     assert found["verdict"] == "unknown"
     assert "scalar outputs" in found["reason"]
+
+
+def small(inputs, outputs):
+    return nn.Sequential(nn.Linear(inputs, 8), nn.Tanh(), nn.Linear(8, outputs)).double()
+
+
+def one_fake_for_both_steps():
+    torch.manual_seed(0)
+    generator, critic = small(2, 3), small(3, 1)
+    steps = [torch.optim.Adam(one.parameters()) for one in (generator, critic)]
+    for _ in range(2):
+        fake = generator(torch.randn(4, 2, **F64))
+        loss = nn.functional.softplus(critic(fake.detach())) + nn.functional.softplus(-critic(torch.ones(4, 3, **F64)))
+        steps[1].zero_grad()
+        loss.mean().backward()
+        steps[1].step()
+        steps[0].zero_grad()
+        nn.functional.softplus(-critic(fake)).mean().backward()
+        steps[0].step()
+
+
+def target_networks():
+    torch.manual_seed(0)
+    actor, critic = small(3, 2), small(5, 1)
+    averages = copy.deepcopy(actor), copy.deepcopy(critic)
+    steps = [torch.optim.Adam(one.parameters()) for one in (actor, critic)]
+    for _ in range(2):
+        state, action, later = torch.randn(4, 3, **F64), torch.randn(4, 2, **F64), torch.randn(4, 3, **F64)
+        with torch.no_grad():
+            y = 1 + 0.9 * averages[1](torch.cat([later, averages[0](later)], 1))
+        steps[1].zero_grad()
+        nn.functional.mse_loss(critic(torch.cat([state, action], 1)), y).backward()
+        steps[1].step()
+        steps[0].zero_grad()
+        (-critic(torch.cat([state, actor(state)], 1)).mean()).backward()
+        steps[0].step()
+        for one, average in zip((actor, critic), averages, strict=True):
+            for p, kept in zip(one.parameters(), average.parameters(), strict=True):
+                kept.data.copy_(0.05 * p.data + 0.95 * kept.data)
+
+
+def near_a_frozen_copy():
+    torch.manual_seed(0)
+    model = nn.Linear(3, 1).double()
+    start = copy.deepcopy(model)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        near = sum((a - b.detach()).square().sum() for a, b in zip(model.parameters(), start.parameters(), strict=True))
+        (model(torch.ones(2, 3, **F64)).square().sum() + near).backward()
+        optimizer.step()
+
+
+def clipped_by_a_hook():
+    model = nn.Linear(3, 1).double()
+    model.weight.register_hook(lambda g: g.clamp(-0.01, 0.01))
+    model(torch.ones(2, 3, **F64)).square().sum().backward()
+
+
+def loaded_by_workers():
+    torch.manual_seed(0)
+    data = torch.utils.data.TensorDataset(torch.randn(8, 3, **F64))
+    model = nn.Linear(3, 1).double()
+    for (x,) in torch.utils.data.DataLoader(data, 4, shuffle=True, num_workers=2):
+        model(x).square().sum().backward()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [one_fake_for_both_steps, target_networks, near_a_frozen_copy, clipped_by_a_hook, loaded_by_workers],
+    ids=lambda body: body.__name__,
+)
+def test_everyday_training_is_healthy(body):
+    found = explained_test(body)
+    assert (found["verdict"], found["causes"]) == ("healthy", []), found
+
+
+def test_replays_that_write_the_same_file_do_not_disturb_each_other(tmp_path):
+    def body():
+        model = nn.Linear(200, 200).double()
+        torch.save(model.state_dict(), tmp_path / "model.pt")
+        other = nn.Linear(200, 200).double()
+        other.load_state_dict(torch.load(tmp_path / "model.pt"))
+        for one in (model, other):
+            one(torch.ones(2, 200, **F64)).square().mean().backward()
+
+    found = explained_test(body)
+    assert found["verdict"] == "healthy", found["reason"]

@@ -274,14 +274,14 @@ def _not_asked_about(question: Question, findings: Sequence[Finding]) -> tuple[s
     listing = question.listing
     wrong = {f.target.name: f for f in findings if f.status == "wrong"}
     copied = copies(listing, question.others) & set(wrong)
-    if copied:
-        return copied, f"no gradient is meant for copies of other parameters: {', '.join(sorted(copied))}"
+    reasons = [f"no gradient is meant for copies of other parameters: {', '.join(sorted(copied))}"] if copied else []
     elsewhere = [target for target in trained_elsewhere(listing, question.others) if target.name in wrong]
-    if not elsewhere:
-        return set(), ""
-    why = stopped_by_the_caller(question, elsewhere, question.compare(elsewhere))
-    names = {target.name for target in elsewhere} if why else set()
-    return names, f"no gradient is meant here for {', '.join(sorted(names))}: {why}" if names else ""
+    elsewhere = [target for target in elsewhere if target.name not in copied]
+    why = stopped_by_the_caller(question, elsewhere, question.compare(elsewhere)) if elsewhere else ""
+    if not why:
+        return copied, "; ".join(reasons)
+    names = {target.name for target in elsewhere}
+    return copied | names, "; ".join([*reasons, f"no gradient is meant here for {', '.join(sorted(names))}: {why}"])
 
 
 def _diagnose_raising(question: Question) -> Diagnosis:

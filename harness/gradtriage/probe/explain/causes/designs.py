@@ -75,7 +75,8 @@ def find_designs(question: Question, targets: Sequence[Target], wrong: Compariso
     tape, nudged = question.tape(), question.nudged_tape(targets, wrong.numeric.step)
     bits = question.bits(targets)
     flow = Flow(tape, nudged, moved_operations(tape, nudged), single=question.listing.single)
-    bare = question.bits([target for target in targets if target.status == "none"])
+    trained = {target.key for one in question.others for target in one.targets if target.status == "ok"}
+    bare = question.bits([target for target in targets if target.status == "none" and target.key not in trained])
     meant = Meant()
     keys: list[Key] = []
     for cut in find_cuts(tape, nudged, bits):
@@ -158,7 +159,7 @@ def form_of(cut: Cut, flow: Flow, bare: int) -> str:
     Args:
         cut: The cut.
         flow: Where values go.
-        bare: The targets that have no gradient at all.
+        bare: The targets that have no gradient, here or elsewhere.
     """
     reasons: dict[str, None] = {}
     for start in flow.indexes(cut.keys):

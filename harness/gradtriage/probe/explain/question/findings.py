@@ -18,6 +18,8 @@ OTHER_DIRECTIONS, OTHER_SEEDS = 2, 2000
 # By how much the step is shortened to see whether a contradiction stands.
 # A step that is fine enough is not shortened: where a value is rounded to single precision nothing would move.
 FINE = 1e-6
+# Of the noise, below which a dependence without a gradient is none: what rounding leaves of other parameters' steps.
+FAINT = 1e4
 # How much of a contradiction may change with the step.
 SAME = 0.2
 FINER, FINER_SINGLE = (0.03, 0.01), (0.1, 0.03, 0.01)
@@ -132,7 +134,8 @@ def _noise(slopes: Mapping[Key | None, float]) -> float:
 def _status(target: Target, comparison: Comparison, noise: float) -> str:
     """What is known of a target; a slope below the noise is what rounding leaves of one that cancels."""
     numeric = comparison.numeric
-    below = abs(comparison.autograd) <= noise and abs(numeric.value) <= noise + 3 * numeric.error
+    faint = FAINT * noise if target.status == "none" else noise
+    below = abs(comparison.autograd) <= noise and abs(numeric.value) <= faint + 3 * numeric.error
     if comparison.agree or below:
         return target.status
     return _contradicted(comparison)
