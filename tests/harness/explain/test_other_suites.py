@@ -381,6 +381,12 @@ def clipped_by_a_hook():
     model(torch.ones(2, 3, **F64)).square().sum().backward()
 
 
+def embedded_with_padding():
+    torch.manual_seed(0)
+    table = nn.Embedding(5, 3, padding_idx=0).double()
+    table(torch.tensor([0, 1, 2])).square().sum().backward()
+
+
 def loaded_by_workers():
     torch.manual_seed(0)
     data = torch.utils.data.TensorDataset(torch.randn(8, 3, **F64))
@@ -391,7 +397,14 @@ def loaded_by_workers():
 
 @pytest.mark.parametrize(
     "body",
-    [one_fake_for_both_steps, target_networks, near_a_frozen_copy, clipped_by_a_hook, loaded_by_workers],
+    [
+        one_fake_for_both_steps,
+        target_networks,
+        near_a_frozen_copy,
+        clipped_by_a_hook,
+        embedded_with_padding,
+        loaded_by_workers,
+    ],
     ids=lambda body: body.__name__,
 )
 def test_everyday_training_is_healthy(body):

@@ -20,7 +20,7 @@ Key = tuple[str, int]
 
 def leaves_alive() -> dict[int, Tensor]:
     """All leaf tensors that require a gradient and exist now, by id."""
-    return {id(tensor): tensor for tensor in _tensors_alive() if tensor.requires_grad and tensor.is_leaf}
+    return {id(tensor): tensor for tensor in _tensors_alive() if tensor.requires_grad and is_leaf(tensor)}
 
 
 def frozen_alive() -> list[Tensor]:
@@ -47,7 +47,7 @@ class Identities:
 
     def look_at(self, value: Any) -> Tensor | None:
         """The tensor, if it is a leaf that was not seen before: it is born now."""
-        if not isinstance(value, Tensor) or not value.requires_grad or not value.is_leaf or is_wrapped(value):
+        if not isinstance(value, Tensor) or not value.requires_grad or not is_leaf(value) or is_wrapped(value):
             return None
         if id(value) in self._old or id(value) in self._born:
             return None
@@ -60,6 +60,14 @@ class Identities:
         if id(leaf) in self._born:
             return "born", self._born[id(leaf)][1]
         return ("old", id(leaf)) if id(leaf) in self._old else None
+
+
+def is_leaf(tensor: Tensor) -> bool:
+    """Whether it is a leaf; a view made under `no_grad` whose base was written into cannot even be asked."""
+    try:
+        return tensor.is_leaf
+    except RuntimeError:
+        return False
 
 
 def outputs_of(result: Any) -> list[Any]:

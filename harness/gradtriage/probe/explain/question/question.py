@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gradtriage.probe.explain.leaves.nudge import Nudge
 from gradtriage.probe.explain.program import NO_GRAPH
 from gradtriage.probe.explain.question.oracle import Derivative, differentiate
+from gradtriage.probe.explain.replay.children import ChildCrashedError
 from gradtriage.probe.explain.replay.replays import BodyFailedError
 from gradtriage.probe.explain.source.sites import Site
 
@@ -175,14 +176,14 @@ class Question:
         """Autograd against differences under a counterfactual; None where the body cannot run under it."""
         try:
             return self.compare(targets, rewrites, step=step, autograd=autograd)
-        except BodyFailedError:
+        except (BodyFailedError, ChildCrashedError):
             return None
 
     def slope(self, targets: Sequence[Target], rewrites: Mapping[Key, Rewrite]) -> float | None:
         """Autograd's derivative under a counterfactual; None where the body cannot run under it."""
         try:
             return sum(self.slopes(targets, rewrites))
-        except BodyFailedError:
+        except (BodyFailedError, ChildCrashedError):
             return None
 
     def slopes(

@@ -28,6 +28,10 @@ class ChildFailedError(Exception):
     """A child ended without a result: it was killed, ran out of time, or the code under test ended the process."""
 
 
+class ChildCrashedError(ChildFailedError):
+    """A child was ended by a signal or ended the process itself: the code under test, as it was changed, cannot run."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """What a child raised instead of returning.
@@ -124,7 +128,7 @@ class _Child:
         _, status = os.waitpid(self.pid, 0)
         data = b"".join(self._chunks)
         if not data:
-            raise ChildFailedError(f"the process of the replay ended with status {os.waitstatus_to_exitcode(status)}")
+            raise ChildCrashedError(f"the process of the replay ended with status {os.waitstatus_to_exitcode(status)}")
         return pickle.loads(data)  # noqa: S301 - our own child wrote it
 
     def kill(self) -> None:
