@@ -423,3 +423,15 @@ def test_replays_that_write_the_same_file_do_not_disturb_each_other(tmp_path):
 
     found = explained_test(body)
     assert found["verdict"] == "healthy", found["reason"]
+
+
+def test_the_constructor_of_a_model_is_no_suspect():
+    def body():
+        torch.manual_seed(0)
+        model = nn.Linear(3, 2).double()
+        mean, spread = model(torch.ones(4, 3, **F64)).unbind(1)
+        (torch.normal(mean, spread.exp()).square().sum() + mean.square().sum()).backward()
+
+    found = explained_test(body)
+    assert found["verdict"] == "partial"
+    assert not any("double()" in cause["source"] for cause in found["causes"])

@@ -21,6 +21,7 @@ MOST_REPAIRS = 8
 MOST_IN_LINE = 24
 # an `autograd.grad` whose result goes on
 _NESTED = "grad"
+_CONVERSIONS = frozenset({"double", "float", "half", "bfloat16", "to", "type", "cuda", "cpu"})
 
 
 def severance_causes(question: Question, targets: Sequence[Target], wrong: Comparison) -> list[Cause]:
@@ -55,7 +56,9 @@ def severance_causes(question: Question, targets: Sequence[Target], wrong: Compa
     alone = _repaired(question, targets, wrong, escapes[:MOST_REPAIRS])
     if alone is not None:
         return [_cause(question, alone[0], bits, "proven", alone[1])]
-    return [_cause(question, cut, bits, "suspected", {}) for cut in escapes[:1]]
+    # a module that changes its type makes its parameters anew under `no_grad`: nobody has used their values yet
+    likely = [cut for cut in escapes if not (cut.kind == "no-grad" and cut.op in _CONVERSIONS)]
+    return [_cause(question, cut, bits, "suspected", {}) for cut in likely[:1]]
 
 
 def _repaired(

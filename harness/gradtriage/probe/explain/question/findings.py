@@ -15,14 +15,13 @@ if TYPE_CHECKING:
 MOST_SINGLE = 16
 # Where a difference within the tolerance is certain all the same it may be larger along another direction.
 OTHER_DIRECTIONS, OTHER_SEEDS = 2, 2000
-# By how much the step is shortened to see whether a contradiction stands.
+# By how much the step is shortened to see whether a contradiction stands, and how much of it may change by that.
+FINER, FINER_SINGLE = (0.03, 0.01), (0.1, 0.03, 0.01)
+SAME = 0.2
 # A step that is fine enough is not shortened: where a value is rounded to single precision nothing would move.
 FINE = 1e-6
 # Of the noise, below which a dependence without a gradient is none: what rounding leaves of other parameters' steps.
 FAINT = 1e4
-# How much of a contradiction may change with the step.
-SAME = 0.2
-FINER, FINER_SINGLE = (0.03, 0.01), (0.1, 0.03, 0.01)
 
 
 @dataclass
