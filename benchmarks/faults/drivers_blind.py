@@ -1,6 +1,6 @@
 """Functions of parameters over the packages of the blind split; as in `drivers_development`.
 
-Written by somebody who neither touched nor read the engine. Backward formulas of the package's own are passed in
+Written without sight of the engine. Backward formulas of the package's own are passed in
 torchkin, qpth, DominantSparseEigenAD, torchdeq, torchdae, complextorch, dfsc, ddtw, torchdeform, meent, torchspin,
 mirtorch, torchtomo, stribor, memcnn, iunets, dcb, tensormesh and cola.
 """

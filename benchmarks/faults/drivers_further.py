@@ -1,6 +1,6 @@
 """Functions of parameters over the packages of the further split; as in `drivers_development`.
 
-Written by somebody who did not touch the engine. Backward formulas of the package's own are passed in torchspd,
+Written apart from the engine. Backward formulas of the package's own are passed in torchspd,
 torch_betainc, mrphy, torchcurves, cheetah, torcwa, torch_dxdt, torchesnufft and torch_sla.
 """
 

@@ -1,6 +1,6 @@
 """Functions of parameters over the packages of the unseen split; as in `drivers_development`.
 
-Written by somebody who did not touch the engine. Backward formulas of the package's own are passed in torchlie,
+Written apart from the engine. Backward formulas of the package's own are passed in torchlie,
 pytorch_wavelets, kymatio, torchkbnufft, interpol, pyqtorch, UMNN, sparsemax, torchpme, torch_struct, mambapy, mpc,
 torch_semiring_einsum, memory_efficient_attention_pytorch, hypll, torchsparsegradutils and dxtb.
 """
