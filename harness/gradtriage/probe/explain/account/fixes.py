@@ -36,6 +36,8 @@ def fix_of(cause: Cause) -> str:
         return "A reentrant checkpoint of inputs without a gradient has none either: pass `use_reentrant=False`."
     if "varies" in cause.evidence:
         return "Seed what this line draws, or keep its order fixed, so that two runs give the same."
+    if (cause.kind, cause.op) == ("other", "normal"):
+        return "A draw by `torch.normal` has no slope: write it as mean + deviation * `torch.randn_like(...)`."
     if (cause.kind, cause.op) == ("other", "grad"):
         return "Pass `create_graph=True` to this call: without it the gradient that it gives has none itself."
     if cause.op == "requires_grad_":

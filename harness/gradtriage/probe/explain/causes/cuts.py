@@ -34,6 +34,8 @@ _REBUILD = frozenset(
         "__deepcopy__",
     }
 )  # fmt: skip
+# draws that follow their parameters, and to which torch gives the slope zero
+DRAWS = frozenset({"normal", "poisson", "bernoulli"})
 # kinds of operations by which values go on without their gradient whatever the circumstances
 CUTS = frozenset({"item", "numpy", "detach", "data", "rebuild"})
 
@@ -74,7 +76,8 @@ def find_cuts(plain: Tape, nudged: Tape, wrong: int) -> list[Cut]:
     for index, operation in enumerate(plain.operations):
         if index not in moved or index in places:
             continue
-        lost = _lost(operation, moved) & wrong & ~operation.reach_out
+        passed = 0 if operation.key[1] in DRAWS else operation.reach_out
+        lost = _lost(operation, moved) & wrong & ~passed
         if lost:
             site, kind = blame(operation)
             found.setdefault((site, kind), []).append((operation.key, lost, operation))
