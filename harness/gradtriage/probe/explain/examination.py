@@ -93,7 +93,7 @@ def _first_unhealthy(
         known.add(place(listing))
         try:
             diagnosis = _diagnose(question)
-            if diagnosis.verdict != "healthy" and not any(cause.proof == "proven" for cause in diagnosis.causes):
+            if diagnosis.unexplained:
                 diagnosis.reason = remedy(question.tape()) or diagnosis.reason
             diagnosis.survey = _survey(question, diagnosis)
             if diagnosis.causes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gradtriage.probe.explain.causes.cuts import Cut, find_cuts, moved_operations
 from gradtriage.probe.explain.causes.held import is_held
 from gradtriage.probe.explain.leaves.operations import HOOKS
+from gradtriage.probe.explain.question.choice import trained
 from gradtriage.probe.explain.question.question import Design
 from gradtriage.probe.explain.source.intent import is_meaning_name, said_by_comment, said_by_name, said_by_settings
 from gradtriage.probe.explain.tape.flow import Exit, Flow
@@ -75,8 +76,8 @@ def find_designs(question: Question, targets: Sequence[Target], wrong: Compariso
     tape, nudged = question.tape(), question.nudged_tape(targets, wrong.numeric.step)
     bits = question.bits(targets)
     flow = Flow(tape, nudged, moved_operations(tape, nudged), single=question.listing.single)
-    trained = {target.key for one in question.others for target in one.targets if target.status == "ok"}
-    bare = question.bits([target for target in targets if target.status == "none" and target.key not in trained])
+    elsewhere = trained(question.others)
+    bare = question.bits([target for target in targets if target.status == "none" and target.key not in elsewhere])
     meant = Meant()
     keys: list[Key] = []
     for cut in find_cuts(tape, nudged, bits):

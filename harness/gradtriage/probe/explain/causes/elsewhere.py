@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.causes.severed import severance_causes
-from gradtriage.probe.explain.question.choice import place
+from gradtriage.probe.explain.question.choice import place, trained
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.question.question import Cause, Comparison, Question
@@ -19,8 +19,8 @@ _ON_PURPOSE = frozenset({"detach", "data", "no-grad"})
 
 def copies(listing: Listing, all_listings: Sequence[Listing]) -> set[str]:
     """Targets without a gradient that are copies of targets with one somewhere: target networks, averages."""
-    trained = {target.key for one in (listing, *all_listings) for target in one.targets if target.status == "ok"}
-    return {t.name for t in listing.targets if t.status == "none" and t.original in trained and t.original is not None}
+    known = trained((listing, *all_listings))
+    return {t.name for t in listing.targets if t.status == "none" and t.original in known and t.original is not None}
 
 
 def trained_elsewhere(listing: Listing, all_listings: Sequence[Listing]) -> list[Target]:

@@ -231,8 +231,7 @@ class Localisation:
         inner = [one for call in self._calls for one in tape.inside.get(call.key, ()) if one.backward]
         for place in dict.fromkeys(one.key[:2] for one in inner if one.key[1] in HOLDING or one.zero_number):
             rewrites = {one.key: Identity() for one in inner if one.key[:2] == place}
-            slope = self._question.slope(self._targets, rewrites)
-            if slope is not None and self._wrong.numeric.agrees(slope, max(self._question.tolerance, AGREEMENT)):
+            if self._restored(rewrites):
                 return place[0]
         return None
 
@@ -254,6 +253,10 @@ class Localisation:
 
     def _right_with(self, positions: frozenset[int]) -> bool:
         rewrites = {call.key: NumericBackward(positions, self._along.get(call.key, {})) for call in self._calls}
+        return self._restored(rewrites)
+
+    def _restored(self, rewrites: Mapping[Key, Rewrite]) -> bool:
+        """Whether autograd is right under a counterfactual."""
         slope = self._question.slope(self._targets, rewrites)
         return slope is not None and self._wrong.numeric.agrees(slope, max(self._question.tolerance, AGREEMENT))
 

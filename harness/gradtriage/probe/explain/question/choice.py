@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gradtriage.probe.explain.leaves.identity import Key
     from gradtriage.probe.explain.replay.listings import Listing
 
 MOST_CALLS = 16
@@ -32,6 +33,11 @@ def chosen(listings: Sequence[Listing]) -> list[Listing]:
     ranked = dict.fromkeys([*(one.number for one in telling), *(one.number for one in last.values())])
     numbers = set([*ranked, *(one.number for one in asked if one.number not in ranked)][:MOST_CALLS])
     return [listing for listing in asked if listing.number in numbers]
+
+
+def trained(listings: Iterable[Listing]) -> set[Key | None]:
+    """The leaves that get a gradient in one of these computations."""
+    return {target.key for listing in listings for target in listing.targets if target.status == "ok"}
 
 
 def place(listing: Listing) -> tuple[str, str, int, tuple[str, ...]]:

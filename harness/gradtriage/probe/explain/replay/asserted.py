@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+import traceback
 from linecache import getline
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 from torch import Tensor
@@ -20,18 +20,12 @@ def tensor_without_graph(error: AssertionError) -> tuple[Tensor, FrameType] | No
     Args:
         error: What the test raised; the failing line has to name the tensor.
     """
-    for frame, line in reversed(list(_frames(error.__traceback__))):
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         for name in _ASKED.findall(getline(frame.f_code.co_filename, line)):
             value = _value(name, {**frame.f_globals, **frame.f_locals})
             if isinstance(value, Tensor) and value.is_floating_point() and not value.requires_grad:
                 return value, frame
     return None
-
-
-def _frames(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
-    while traceback is not None:
-        yield traceback.tb_frame, traceback.tb_lineno
-        traceback = traceback.tb_next
 
 
 def _value(name: str, known: dict[str, Any]) -> Any:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 import functools
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, FunctionType, TracebackType
+from types import CodeType, FunctionType
 
 import torch
 
@@ -39,7 +40,8 @@ def checks_of(error: BaseException) -> tuple[Check, ...]:
     Returns:
         The statements each of which could be passed over, the innermost first; none where the body failed otherwise.
     """
-    frames = list(_frames(error.__traceback__))
+    walked = traceback.walk_tb(error.__traceback__)
+    frames = [Check(frame.f_code.co_filename, line) for frame, line in walked]
     if frames and _DISTRIBUTIONS in frames[-1].file.replace("\\", "/"):
         return (Check(_DISTRIBUTIONS, 0),)
     checks = []
@@ -53,12 +55,6 @@ def checks_of(error: BaseException) -> tuple[Check, ...]:
         if asserted or (frame is frames[-1] and isinstance(found, ast.Raise) and isinstance(error, Exception)):
             checks.append(frame)
     return tuple(checks)
-
-
-def _frames(traceback: TracebackType | None) -> Iterator[Check]:
-    while traceback is not None:
-        yield Check(traceback.tb_frame.f_code.co_filename, traceback.tb_lineno)
-        traceback = traceback.tb_next
 
 
 class PassedOver:
