@@ -383,8 +383,9 @@ def clipped_by_a_hook():
 
 def embedded_with_padding():
     torch.manual_seed(0)
-    table = nn.Embedding(5, 3, padding_idx=0).double()
-    table(torch.tensor([0, 1, 2])).square().sum().backward()
+    tables = nn.Embedding(5, 3, padding_idx=0).double(), nn.Embedding(5, 3, padding_idx=0, **F64)
+    index = torch.tensor([0, 1, 2])
+    sum(table(index).square().sum() for table in tables).backward()
 
 
 def loaded_by_workers():

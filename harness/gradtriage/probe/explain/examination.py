@@ -13,7 +13,7 @@ from gradtriage.probe.explain.account.path import path_of
 from gradtriage.probe.explain.account.survey import Survey, survey
 from gradtriage.probe.explain.causes.cuts import CUTS
 from gradtriage.probe.explain.causes.deaths import zero_causes
-from gradtriage.probe.explain.causes.designs import Meant, find_designs, find_steps, shown
+from gradtriage.probe.explain.causes.designs import UNWANTED, Meant, find_designs, find_steps, shown
 from gradtriage.probe.explain.causes.determinism import first_varying
 from gradtriage.probe.explain.causes.elsewhere import copies, on_purpose, stopped_by_the_caller, trained_elsewhere
 from gradtriage.probe.explain.causes.kept import kept_value
@@ -22,13 +22,15 @@ from gradtriage.probe.explain.causes.nonfinite import nonfinite_causes
 from gradtriage.probe.explain.causes.nonleaf import nonleaf_cause
 from gradtriage.probe.explain.causes.raised import raising_causes
 from gradtriage.probe.explain.causes.severed import severance_causes
+from gradtriage.probe.explain.causes.starts import learn_later, starting_points
 from gradtriage.probe.explain.causes.steps import step_cause
 from gradtriage.probe.explain.causes.wrongbackward import backward_causes, stale_causes, write_causes
 from gradtriage.probe.explain.program import NO_GRAPH
-from gradtriage.probe.explain.question.choice import chosen, place
+from gradtriage.probe.explain.question.choice import chosen, place, statuses
 from gradtriage.probe.explain.question.findings import Finding, as_listed, compare_all
-from gradtriage.probe.explain.question.question import Question
+from gradtriage.probe.explain.question.question import Design, Question
 from gradtriage.probe.explain.replay.children import ChildFailedError
+from gradtriage.probe.explain.replay.precision import in_double, without_half
 from gradtriage.probe.explain.replay.replays import BodyFailedError, Replays
 from gradtriage.probe.explain.tape.scripted import remedy
 
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 
 # Targets without a gradient whose large moves are tried.
 MOST_STEPPED = 4
+# Of the loss, where a body is run in a higher precision than its own.
+ALIKE_HALF, ALIKE_SINGLE = 5e-2, 1e-3
 
 
 def examine(
@@ -53,17 +57,33 @@ def examine(
         by_design: Where gradients are stopped or replaced on purpose: `file.py` or `file.py::function`.
     """
     started = time.monotonic()
-    replays = Replays(program, seconds)
     try:
-        before = time.monotonic()
+        replays = Replays(program, seconds)
         listings = replays.listings()
-        plain = time.monotonic() - before
-        again = replays.listings()
+        plain = time.monotonic() - started
+        half = any(one.half for one in listings)
+        finer = _finer(without_half(program), listings, seconds, ALIKE_HALF) if half else None
+        diagnosis, evaluations = _examined(program, *(finer or (replays, listings)), call, by_design)
+        if finer is None and any(one.single for one in listings) and _is_open(diagnosis, listings):
+            finer = _finer(in_double(program), listings, seconds, ALIKE_SINGLE)
+            if finer is not None and not any(one.single for one in finer[1]):
+                second, more = _examined(program, *finer, call, by_design)
+                evaluations += more
+                diagnosis = diagnosis if second.unexplained else second
     except (BodyFailedError, ChildFailedError) as error:
         return Diagnosis("unknown", None, reason=f"the body does not come to a gradient computation: {error}")
+    diagnosis.evaluations = evaluations
+    diagnosis.seconds = {"plain": plain, "total": time.monotonic() - started}
+    return diagnosis
+
+
+def _examined(
+    program: Program, replays: Replays, listings: Sequence[Listing], call: int | None, by_design: Sequence[str]
+) -> tuple[Diagnosis, int]:
+    """The diagnosis, and how often the body was evaluated for it."""
     if not listings:
-        return Diagnosis("unknown", None, reason="the body computes no gradient")
-    varying = first_varying(replays, listings, again)
+        return Diagnosis("unknown", None, reason="the body computes no gradient"), replays.evaluations
+    varying = first_varying(replays, listings, replays.listings())
     if varying is not None:
         causes = [] if varying.cause is None else [varying.cause]
         findings = as_listed(varying.listing)
@@ -72,9 +92,40 @@ def examine(
         diagnosis = _first_unhealthy(replays, listings, call, by_design)
         if diagnosis.verdict == "healthy" and listings[-1].red and call is None:
             diagnosis = _red_all_the_same(Question(replays, listings[-1], listings), program, diagnosis)
-    diagnosis.evaluations = replays.evaluations
-    diagnosis.seconds = {"plain": plain, "total": time.monotonic() - started}
-    return diagnosis
+    return diagnosis, replays.evaluations
+
+
+def _is_open(diagnosis: Diagnosis, listings: Sequence[Listing]) -> bool:
+    """Whether more digits may show more: nothing is proven, or a test fails whose gradients seem right."""
+    return diagnosis.unexplained or (listings[-1].red and not diagnosis.causes)
+
+
+def _finer(
+    program: Program, as_it_is: Sequence[Listing], seconds: float, tolerance: float
+) -> tuple[Replays, list[Listing]] | None:
+    """Replays of a body in higher precision; None where it is another one then: it fails, or a gradient appears.
+
+    Args:
+        program: The body in higher precision.
+        as_it_is: The computations of the body itself.
+        seconds: Time for one replay.
+        tolerance: Relative, of the losses, which are the same but for rounding if the same random numbers are drawn.
+    """
+    replays = Replays(program, seconds)
+    try:
+        listings = replays.listings()
+    except (BodyFailedError, ChildFailedError):
+        return None
+    same = [_traits(one) for one in listings] == [_traits(one) for one in as_it_is]
+    near = all(
+        math.isclose(one.loss, other.loss, rel_tol=tolerance, abs_tol=tolerance)
+        for one, other in zip(listings, as_it_is, strict=False)
+    )
+    return (replays, listings) if same and near else None
+
+
+def _traits(listing: Listing) -> tuple[object, ...]:
+    return place(listing), statuses(listing), bool(listing.raises), listing.red
 
 
 def _first_unhealthy(
@@ -187,7 +238,7 @@ def _diagnose(question: Question) -> Diagnosis:
     verdicts: list[str] = []
     causes: list[Cause] = []
     meant, reason = _not_asked_about(question, findings)
-    findings = [replace(f, status="none") if f.target.name in meant else f for f in findings]
+    findings = [replace(f, status=f.target.status) if f.target.name in meant else f for f in findings]
     wrong = [finding.target for finding in findings if finding.status == "wrong"]
     if wrong:
         verdict, found, reason = _diagnose_wrong(question, wrong, findings)
@@ -200,11 +251,19 @@ def _diagnose(question: Question) -> Diagnosis:
         for f in findings
         if f.target.status == "zero" and f.comparison is not None and not f.comparison.numeric.moved
     ]
+    still = [target for target in still if target.name not in meant]
+    later = learn_later(question, still)
+    still = [target for target in still if target.name not in later]
+    if later:
+        reason = reason or f"zero here and not in a later call: {', '.join(sorted(later))}"
     if still:
         verdict, found = zero_causes(question, still)
-        verdicts.append(verdict)
-        causes += found
-    verdict, found = _dead_among_steps(question, findings) if not verdicts else ("healthy", [])
+        starts = starting_points(question, found)
+        question.designs += starts
+        verdicts += [] if starts else [verdict]
+        causes += [] if starts else found
+    asked = [f for f in findings if f.target.name not in meant]
+    verdict, found = _dead_among_steps(question, asked) if not verdicts else ("healthy", [])
     if found:
         verdicts.append(verdict)
         causes += found
@@ -270,18 +329,25 @@ def _is_designed(question: Question, targets: Sequence[Target], wrong: Compariso
 
 
 def _not_asked_about(question: Question, findings: Sequence[Finding]) -> tuple[set[str], str]:
-    """Targets without a gradient that the computation is not about, and why: copies, what is trained elsewhere."""
+    """Targets without a gradient that the computation is not about, and why.
+
+    Those of which the test itself asserts that there is none, copies, and what is trained elsewhere.
+    """
     listing = question.listing
-    wrong = {f.target.name: f for f in findings if f.status == "wrong"}
+    unwanted = set(listing.unwanted)
+    question.designs += [Design(site, UNWANTED, [name]) for name, site in listing.unwanted.items()]
+    wrong = {f.target.name: f for f in findings if f.status == "wrong" and f.target.name not in unwanted}
     copied = copies(listing, question.others) & set(wrong)
     reasons = [f"no gradient is meant for copies of other parameters: {', '.join(sorted(copied))}"] if copied else []
     elsewhere = [target for target in trained_elsewhere(listing, question.others) if target.name in wrong]
     elsewhere = [target for target in elsewhere if target.name not in copied]
     why = stopped_by_the_caller(question, elsewhere, question.compare(elsewhere)) if elsewhere else ""
     if not why:
-        return copied, "; ".join(reasons)
+        return copied | unwanted, "; ".join(reasons)
     names = {target.name for target in elsewhere}
-    return copied | names, "; ".join([*reasons, f"no gradient is meant here for {', '.join(sorted(names))}: {why}"])
+    return copied | unwanted | names, "; ".join(
+        [*reasons, f"no gradient is meant here for {', '.join(sorted(names))}: {why}"]
+    )
 
 
 def _diagnose_raising(question: Question) -> Diagnosis:

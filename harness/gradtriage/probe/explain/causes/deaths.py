@@ -38,7 +38,13 @@ def zero_causes(question: Question, targets: Sequence[Target], *, moving: bool =
     names = question.names(bits)
     deaths = _deaths(question, targets, bits, moving=moving)
     proven = _revive(question, targets, deaths)
-    causes = [Cause(d.kind, d.site, d.op, names, "proven", {**d.evidence, **comparison}) for d, comparison in proven]
+    blank = question.bits([target for target in question.targets if target.blank and target.status == "ok"])
+    causes = [
+        Cause(
+            d.kind, d.site, d.op, names, "proven", {**d.evidence, **comparison, **_learning(question, d.behind & blank)}
+        )
+        for d, comparison in proven
+    ]
     if not causes and any(target.status == "zero" for target in targets):
         # without a path, what holds something constant may well have nothing to do with it
         usual = [death for death in deaths if not death.unusual]
@@ -50,6 +56,10 @@ def zero_causes(question: Question, targets: Sequence[Target], *, moving: bool =
     if all(target.status == "none" for target in targets):
         return "severed", causes
     return ("blank-output" if causes[0].kind == "zero-factor" else "saturated"), causes
+
+
+def _learning(question: Question, bits: int) -> dict[str, object]:
+    return {"learns": ", ".join(question.names(bits))} if bits else {}
 
 
 def _revive(
@@ -191,13 +201,14 @@ def _death(tape: Tape, operation: Operation, bits: int) -> Death | None:
         born = tape.operations[origin]
         if born.zero_number or born.key[1] in HOLDING:  # made zero of what was not: that is the place
             site, name, _ = born.key
-        return Death(site, "zero-factor", name, tuple(rewrites), _birth(tape, factor, origin))
+        behind = operation.reach_in[operation.sources.index(factor)]
+        return Death(site, "zero-factor", name, tuple(rewrites), _birth(tape, factor, origin), behind=behind)
     elsewhere = _zero_from_elsewhere(operation, bits)
     if elsewhere is not None:
         zero = [other.key for other in _alike(tape, operation) if elsewhere in other.zeros_in]
-        return Death(
-            site, "zero-factor", name, (dict.fromkeys(zero, NonZeroOperand(elsewhere)),), {"origin": site.told}
-        )
+        others = (dict.fromkeys(zero, NonZeroOperand(elsewhere)),)
+        behind = operation.reach_in[elsewhere]
+        return Death(site, "zero-factor", name, others, {"origin": site.told}, behind=behind)
     together = [other.key for other in _alike(tape, operation)]
     if operation.zero_number:
         here = site.told

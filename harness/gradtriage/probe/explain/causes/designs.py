@@ -48,6 +48,7 @@ TARGET = "it is a target: what a prediction is held against does not follow it"
 SAMPLE = "a sample is a constant for the distribution that it is drawn from (`rsample` would follow it)"
 STRAIGHT = "straight-through: the value of one goes on, with the gradient of the other"
 TORCHS_OWN = "torch's own code does it"
+UNWANTED = "an assertion says that this gradient is missing or zero"
 KEPT = "it is kept in the memory of a module, as the weights of a target network or running statistics are"
 
 

@@ -33,6 +33,7 @@ class Death:
         evidence: Where a zero comes from.
         unusual: Nothing in its name says that it may hold something constant.
         inside: It is inside a custom function.
+        behind: Bits of the targets that a zero factor depends on.
     """
 
     site: Site
@@ -42,6 +43,7 @@ class Death:
     evidence: dict[str, object]
     unusual: bool = False
     inside: bool = False
+    behind: int = 0
 
 
 def zeros_inside(tape: Tape, functions: Iterable[Key]) -> list[Death]:

@@ -9,7 +9,7 @@ from gradtriage.probe.explain.causes.cuts import way_out
 from gradtriage.probe.explain.causes.held import flats_inside, zeros_inside
 from gradtriage.probe.explain.causes.localisation import AGREEMENT, Localisation, directions
 from gradtriage.probe.explain.causes.repairs import Constant, NoWrite
-from gradtriage.probe.explain.leaves.operations import HOOKS, MODULE_HOOKS
+from gradtriage.probe.explain.leaves.operations import HOOKS, MODULE_HOOKS, writes
 from gradtriage.probe.explain.question.question import Cause, Comparison, Question
 from gradtriage.probe.explain.tape.inside import write_into_gradient
 from gradtriage.probe.explain.tape.remakes import LeftToAutograd, NumericBackward, OwnGradients
@@ -26,12 +26,16 @@ _MOST_STATEMENTS = 24
 
 
 def write_causes(question: Question, targets: Sequence[Target], wrong: Comparison) -> list[Cause]:
-    """Writes that changed what autograd holds without its knowledge: without them it is right."""
+    """Writes that changed what autograd holds without its knowledge: without them it is right.
+
+    Writes into what follows from the targets come first, then those into parameters, which may be factors of theirs.
+    """
     bits = question.bits(targets)
+    operations = question.tape().operations
+    into_others = [one for one in operations if writes(one.key[1]) and one.leaf_memory and not one.past & bits]
     groups: dict[Site, list[Operation]] = {}
-    for operation in question.tape().operations:
-        if operation.past & bits:
-            groups.setdefault(operation.key[0], []).append(operation)
+    for operation in [one for one in operations if one.past & bits] + into_others[::-1]:
+        groups.setdefault(operation.key[0], []).append(operation)
     for site, operations in list(groups.items())[:_MOST_STATEMENTS]:
         comparison = question.trial(targets, {operation.key: NoWrite() for operation in operations})
         if comparison is not None and comparison.agree and comparison.conclusive and comparison.numeric.moved:

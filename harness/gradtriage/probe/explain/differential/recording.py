@@ -21,7 +21,7 @@ from torch import Tensor
 from gradtriage.probe.explain.differential.functions import described, function_name
 from gradtriage.probe.explain.differential.values import Value, Values, same
 from gradtriage.probe.explain.leaves.identity import Key as LeafKey
-from gradtriage.probe.explain.leaves.identity import outputs_of
+from gradtriage.probe.explain.leaves.identity import is_leaf, outputs_of
 from gradtriage.probe.explain.leaves.operations import operation_name, tensors_in, written_tensor
 from gradtriage.probe.explain.leaves.transforms import SEEN, in_transform, outside, physical
 from gradtriage.probe.explain.tape.backward import OPERATION, nodes_of
@@ -276,7 +276,7 @@ class RunRecorder(TapeRecorder):
         return Operand(source, output, self._leaf(tensor), self._values.add(tensor))
 
     def _leaf(self, tensor: Tensor) -> int:
-        key = self._key_of(tensor) if tensor.is_leaf and tensor.requires_grad else None
+        key = self._key_of(tensor) if is_leaf(tensor) and tensor.requires_grad else None
         if key is None:
             return -1
         if key not in self._leaves:

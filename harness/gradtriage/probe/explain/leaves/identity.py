@@ -70,6 +70,14 @@ def is_leaf(tensor: Tensor) -> bool:
         return False
 
 
+def node_of(tensor: Tensor) -> Any:
+    """The node of the graph that made it; None where there is none, or it cannot be asked for as above."""
+    try:
+        return tensor.grad_fn
+    except RuntimeError:
+        return None
+
+
 def outputs_of(result: Any) -> list[Any]:
     """A function's result as a flat list of values, containers one level deep opened."""
     if isinstance(result, (tuple, list)):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from gradtriage.probe.explain.leaves.identity import Key, scale_of
 from gradtriage.probe.explain.leaves.origins import ORIGINS
 from gradtriage.probe.explain.program import NO_GRAPH
+from gradtriage.probe.explain.source.absence import ZERO, absence_asserted, absences_of_results
 from gradtriage.probe.explain.source.sites import Site, calling_site
 from gradtriage.probe.frames import MACHINERY, kind_of
 
@@ -34,6 +36,7 @@ class Target:
         finite: Whether all its entries are.
         matrix: Whether it is a symmetric (Hermitian) matrix, or several.
         symmetric: Whether it is moved along directions that keep it one.
+        blank: Whether it is a module's parameter, and zero.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Target:
     finite: bool = True
     matrix: bool = False
     symmetric: bool = False
+    blank: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class Listing:
         red: The body failed after it, and made no other computation in between.
         missed: The gradients that it read in between, and that are not there.
         refused: What the call itself raised, although there are gradients.
+        half: Whether anything was in half precision before it.
+        unwanted: Targets whose gradient is missing or zero, as an assertion says that it be, and where it says so.
     """
 
     number: int
@@ -103,6 +109,8 @@ class Listing:
     red: bool = False
     missed: tuple[Missed, ...] = ()
     refused: str = ""
+    half: bool = False
+    unwanted: Mapping[str, Site] = field(default_factory=dict)
 
 
 class Lister:
@@ -113,6 +121,8 @@ class Lister:
         self.listings: list[Listing] = []
         self.nonleaf: Site | None = None
         self._missed: list[Missed] = []
+        self._half = False
+        self._absences: list[tuple[int, Key, str, Site]] = []
 
     def opened(self, call: GradientCall) -> None:
         """Lists the computation."""
@@ -124,12 +134,40 @@ class Lister:
     def grad_read(self, tensor: Tensor) -> None:
         """Of tensors that are no leaves the first reading since the last gradient call is the one that counts."""
         site = calling_site()
+        if tensor.is_leaf and self.listings:
+            self._note_absence(tensor, site)
+        if not lacks_gradient(tensor):
+            return
         if not tensor.is_leaf:  # which one it is a replay with a tape will say
             self.nonleaf = self.nonleaf or site
             return
         key = self._leaves.identities.key(tensor)
         frozen, made = ORIGINS.place_of_freezing(tensor), ORIGINS.place_of_making(tensor)
         self._missed.append(Missed(site, key, tuple(tensor.shape), tensor.requires_grad, frozen, made))
+
+    def half_seen(self) -> None:
+        """Something is in half precision."""
+        self._half = True
+
+    def _note_absence(self, tensor: Tensor, read: Site) -> None:
+        kind, asserted = absence_asserted(read)
+        key = self._leaves.identities.key(tensor) if asserted is not None else None
+        if asserted is not None and key is not None:
+            self._absences.append((len(self.listings), key, kind, asserted))
+
+    def told(self) -> list[Listing]:
+        """The computations, with what is asserted after each."""
+        return [replace(one, unwanted=self._unwanted(at, one)) for at, one in enumerate(self.listings)]
+
+    def _unwanted(self, at: int, listing: Listing) -> dict[str, Site]:
+        given = absences_of_results(listing.caller) if listing.kind == "grad" else {}
+        found = {}
+        for position, target in enumerate(listing.targets):
+            later = [(kind, site) for count, key, kind, site in self._absences if count > at and key == target.key]
+            for kind, site in [*later, *([given[position]] if position in given else [])]:
+                if target.status == "none" or (target.status == "zero" and kind == ZERO):
+                    found[target.name] = site
+        return found
 
     def failed(self, error: BaseException) -> None:
         """The body raised after the last computation."""
@@ -148,7 +186,14 @@ class Lister:
         single = any(root.dtype in _SINGLE for root in call.roots) or any(t.single for t in targets)
         site, loss = calling_site(), call.loss()
         again = call.again is not None
-        return Listing(call.number, call.kind, call.where, site, loss, single, targets, raises, call.made, again)
+        return Listing(
+            call.number, call.kind, call.where, site, loss, single, targets, raises, call.made, again, half=self._half
+        )
+
+
+def lacks_gradient(tensor: Tensor) -> bool:
+    """Whether a tensor has no gradient, or keeps none."""
+    return tensor.grad is None if tensor.is_leaf else not tensor.retains_grad
 
 
 def _refusal(error: BaseException, caller: Site) -> str:
@@ -196,4 +241,7 @@ def _target(leaves: LeafWatch, name: str, leaf: Tensor, gradient: Tensor | None,
     own, finite = leaf.is_leaf and leaf.requires_grad, bool(torch.isfinite(leaf.detach()).all())
     shape, scale = tuple(leaf.shape), scale_of(leaf)
     matrix = leaf.dim() > 1 and shape[-1] == shape[-2] > 1 and torch.equal(leaf.detach(), leaf.detach().mH)
-    return Target(name, key, scale, seed, shape, single, status, value, norm, epoch, original, own, finite, matrix)
+    blank = isinstance(leaf, torch.nn.Parameter) and not leaf.detach().any()
+    return Target(
+        name, key, scale, seed, shape, single, status, value, norm, epoch, original, own, finite, matrix, blank=blank
+    )

@@ -23,6 +23,7 @@ from gradtriage.probe.explain.leaves.operations import MODULE_HOOKS
 from gradtriage.probe.explain.leaves.origins import ORIGINS
 from gradtriage.probe.explain.leaves.threads import threads_are_seen
 from gradtriage.probe.explain.leaves.transforms import batches_leave
+from gradtriage.probe.explain.replay.precision import HALF
 from gradtriage.probe.explain.tape.scripted import scripted_calls_are_seen
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class Conditions:
         leaves: The leaves, and their steps.
         recorder: Sees the operations; None where nobody needs to.
         keep_graphs: Whether a gradient computation leaves its graph for the next one.
-        grad_read: Told of each tensor whose `.grad` is read although it has none.
+        grad_read: Told of each tensor whose `.grad` is read.
+        half_seen: Told that a result is in half precision.
         training: Keeps or holds what optimisers make of parameters.
     """
 
@@ -62,6 +64,7 @@ class Conditions:
     recorder: Recorder | None = None
     keep_graphs: bool = False
     grad_read: Callable[[Tensor], None] | None = None
+    half_seen: Callable[[], None] | None = None
     training: Training | None = None
 
 
@@ -145,18 +148,18 @@ class _Mode(TorchFunctionMode):
         kwargs = kwargs or {}
         if self._conditions.grad_read is not None:
             ORIGINS.note(func, args, kwargs)
-            if _reads_missing_grad(func, args):
+            if _reads_grad(func):
                 self._conditions.grad_read(args[0])
         result = _operation(self._conditions, func, args, kwargs, functools.partial(func, *args, **kwargs))
+        if self._conditions.half_seen is not None and isinstance(result, Tensor) and result.dtype in HALF:
+            self._conditions.half_seen()
         for value in (*outputs_of(result), *args[:1]):
             self._conditions.leaves.see_birth(value)
         return result
 
 
-def _reads_missing_grad(func: Any, args: Sequence[Any]) -> bool:
-    """Whether `.grad` is read of a tensor that has none."""
-    reads = getattr(func, "__name__", "") == "__get__" and getattr(func, "__self__", None) is torch.Tensor.grad
-    return reads and (args[0].grad is None if args[0].is_leaf else not args[0].retains_grad)
+def _reads_grad(func: Any) -> bool:
+    return getattr(func, "__name__", "") == "__get__" and getattr(func, "__self__", None) is torch.Tensor.grad
 
 
 @contextmanager

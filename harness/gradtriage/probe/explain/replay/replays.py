@@ -21,7 +21,7 @@ from gradtriage.probe.explain.leaves.training import Training
 from gradtriage.probe.explain.leaves.watch import LeafWatch
 from gradtriage.probe.explain.replay.checks import PassedOver
 from gradtriage.probe.explain.replay.children import ChildFailedError, Failure, Reply, Work, run_child, run_children
-from gradtriage.probe.explain.replay.listings import Lister, Listing, Target
+from gradtriage.probe.explain.replay.listings import Lister, Listing, Target, lacks_gradient
 from gradtriage.probe.explain.replay.replay import Conditions, conditions_hold
 from gradtriage.probe.explain.replay.results import Kept, Moved
 from gradtriage.probe.explain.tape.backward import NodeReport, formulas_are_seen, watch_backward
@@ -85,14 +85,14 @@ class Replays:
         observer = Lister(leaves)
         ended = True
         try:
-            with conditions_hold(Conditions(leaves, grad_read=observer.grad_read)):
+            with conditions_hold(Conditions(leaves, grad_read=observer.grad_read, half_seen=observer.half_seen)):
                 self._program(observer)
         except BaseException as error:
             if not observer.listings:
                 raise
             ended = False
             observer.failed(error)
-        listings = observer.listings
+        listings = observer.told()
         survived = listings if ended else listings[:-1]
         told = [replace(one, expected=bool(one.raises) and one.made and one in survived) for one in listings]
         reply.send((told, [name for name in sys.modules if name not in before]))
@@ -221,7 +221,7 @@ class Replays:
             calls = _Counter()
 
             def grad_read(tensor: Tensor) -> None:
-                if calls.number >= number and not tensor.is_leaf:
+                if calls.number >= number and lacks_gradient(tensor) and not tensor.is_leaf:
                     reply.send(recorder.maker(tensor))
 
             with conditions_hold(Conditions(LeafWatch(self._old), recorder, grad_read=grad_read)):

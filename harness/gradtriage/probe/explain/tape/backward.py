@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from gradtriage.probe.explain.leaves.entries import entries
+from gradtriage.probe.explain.leaves.identity import node_of
 from gradtriage.probe.explain.tape.reach import REACH, Reach
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class NodeReport:
 
 def mark_nodes(outputs: list[Tensor], operation: int) -> None:
     """Notes in the nodes that an operation has just made which one it was."""
-    waiting: list[Any] = [output.grad_fn for output in outputs]
+    waiting: list[Any] = [node_of(output) for output in outputs]
     while waiting:
         node = waiting.pop()
         if node is None or OPERATION in node.metadata or hasattr(node, "variable"):

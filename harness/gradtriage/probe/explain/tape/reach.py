@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from gradtriage.probe.explain.leaves.identity import node_of
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -25,7 +27,7 @@ class Reach:
         """The leaves that a backward pass from this tensor reaches."""
         if not tensor.requires_grad:
             return 0
-        node = tensor.grad_fn
+        node = node_of(tensor)
         return self._bit_of(tensor) if node is None else self._of_node(node)
 
     def _of_node(self, node: Any) -> int:

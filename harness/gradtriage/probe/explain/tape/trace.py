@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from gradtriage.probe.explain.leaves.identity import storage_of
+from gradtriage.probe.explain.leaves.identity import is_leaf, node_of, storage_of
 from gradtriage.probe.explain.leaves.memory import ModuleMemory, Owner
 from gradtriage.probe.explain.leaves.operations import (
     FILLERS,
@@ -254,7 +254,7 @@ class TapeRecorder:
         self.tape.calls.append((len(self.tape.operations), frees))
 
     def _source(self, tensor: Tensor) -> int:
-        if self.bit_of(tensor) if tensor.is_leaf else False:
+        if is_leaf(tensor) and self.bit_of(tensor):
             self._leaf_memory.add(storage_of(tensor))
             return LEAF
         known = self._made_by.get(id(tensor))
@@ -268,7 +268,7 @@ class TapeRecorder:
         return frozenset(
             position
             for position, tensor in enumerate(inputs)
-            if tensor.grad_fn is not None and self._source(tensor) == UNKNOWN
+            if node_of(tensor) is not None and self._source(tensor) == UNKNOWN
         )
 
     def _describe(

@@ -1,0 +1,40 @@
+"""Zero gradients that training starts with: of a parameter behind another that is zero at first, and learns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gradtriage.probe.explain.question.choice import place
+from gradtriage.probe.explain.question.question import Design
+
+if TYPE_CHECKING:
+    from gradtriage.probe.explain.question.question import Cause, Question
+    from gradtriage.probe.explain.replay.listings import Target
+
+LEARNS = "the factor is a module's parameter that starts at zero, and has a gradient itself"
+
+
+def starting_points(question: Question, causes: Sequence[Cause]) -> list[Design]:
+    """The causes as designs, if each is a zero that is learned away: a gate, an adapter, the last layer of a branch.
+
+    Of a test that fails, or whose loss is zero as well, the zero is what is looked for.
+
+    Args:
+        question: The gradient computation.
+        causes: Why gradients are zero.
+    """
+    failed = any(listing.red for listing in question.others)
+    learned = causes and all(cause.evidence.get("learns") and cause.proof == "proven" for cause in causes)
+    if failed or not learned or question.listing.loss == 0:
+        return []
+    return [Design(cause.site, f"{LEARNS} ({cause.evidence['learns']})", cause.targets) for cause in causes]
+
+
+def learn_later(question: Question, targets: Sequence[Target]) -> set[str]:
+    """Targets with a zero gradient that get one in a later computation at the same place, of a test that passes."""
+    here = question.listing
+    later = [one for one in question.others if one.number > here.number and place(one) == place(here)]
+    keys = {target.key for listing in later for target in listing.targets if target.status == "ok"}
+    failed = any(listing.red for listing in question.others)
+    return set() if failed else {t.name for t in targets if t.status == "zero" and t.key in keys}
