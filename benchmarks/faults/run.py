@@ -260,7 +260,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--packages", required=True)
     parser.add_argument(
-        "--split", choices=["development", "test", "fresh", "unseen", "further", "blind"], default="development"
+        "--split",
+        choices=["development", "test", "fresh", "unseen", "further", "blind", "sealed"],
+        default="development",
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=100, help="faults a family")

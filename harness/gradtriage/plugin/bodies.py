@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,6 +46,15 @@ def body_with_fixtures_of(item: pytest.Item) -> Callable[[], None] | None:
         body_of(item)()
 
     return body
+
+
+def temporary_folders_of(item: pytest.Item) -> list[Path]:
+    """The folders that pytest made for the test, and that it was handed."""
+    factory: Any = getattr(item.config, "_tmp_path_factory", None)
+    values = list(getattr(item, "funcargs", {}).values())
+    paths = [Path(value) for value in values if isinstance(value, os.PathLike)]
+    base = getattr(factory, "_basetemp", None)
+    return [path for path in dict.fromkeys(paths) if base is not None and path.is_dir() and base in path.parents]
 
 
 def _own_fixtures(item: pytest.Item) -> Iterator[Any]:

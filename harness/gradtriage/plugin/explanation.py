@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gradtriage.evidence.diagnosis import telling_rank
-from gradtriage.plugin.bodies import body_of, body_with_fixtures_of
+from gradtriage.plugin.bodies import body_of, body_with_fixtures_of, temporary_folders_of
 
 if TYPE_CHECKING:
     from gradtriage.plugin.baseline import Held
@@ -72,7 +72,10 @@ class ExplanationHooks:
     def _explain(self, item: pytest.Item) -> None:
         started = time.time()
         try:
-            document = self._document(item)
+            from gradtriage.probe.explain.replay.workspace import workspaces_are_kept
+
+            with workspaces_are_kept(temporary_folders_of(item)):
+                document = self._document(item)
         except Exception as error:  # noqa: BLE001 - the test runs as it would, whatever happened here
             self._tell("probe_error", place="explain", nodeid=item.nodeid, error=f"{type(error).__name__}: {error}")
             return

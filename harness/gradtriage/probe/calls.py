@@ -58,6 +58,10 @@ def loss_of(roots: Sequence[Any]) -> dict[str, Any]:
     return {"loss": total}
 
 
+# begins the name of a leaf that no variable in sight leads to
+NAMELESS = "leaf@"
+
+
 class WatchedCall:
     """What every kind of call has: its place, its loss, its record.
 
@@ -78,7 +82,7 @@ class WatchedCall:
         """Notes where the call was made."""
         stack = Stack(frame)
         self.where = stack.place(self.sink.root)
-        return stack, Names(f"leaf@{self.where['file']}:{self.where['line']}")
+        return stack, Names(f"{NAMELESS}{self.where['file']}:{self.where['line']}")
 
     def release(self) -> None:
         """Lets go of what a call holds on to while it runs."""

@@ -90,8 +90,10 @@ def _examined(
         diagnosis = Diagnosis("nondeterministic", varying.listing, findings, causes, "two runs give different values")
     else:
         diagnosis = _first_unhealthy(replays, listings, call, by_design)
-        if diagnosis.verdict == "healthy" and listings[-1].red and call is None:
-            diagnosis = _red_all_the_same(Question(replays, listings[-1], listings), program, diagnosis)
+        if listings[-1].red and call is None:
+            last = Question(replays, listings[-1], listings)
+            frozen = _frozen(last, program, diagnosis)
+            diagnosis = frozen or (_red_all_the_same(last, diagnosis) if diagnosis.verdict == "healthy" else diagnosis)
     return diagnosis, replays.evaluations
 
 
@@ -154,6 +156,13 @@ def _first_unhealthy(
         if diagnosis.verdict not in ("healthy", "unknown") and not _stopped_by_the_caller(diagnosis):
             return diagnosis
         diagnoses.append(diagnosis)
+    # a call about tensors that are no leaves, as inside of a model, says nothing beside those that can be examined
+    known_leaves = [
+        one
+        for one in diagnoses
+        if one.listing and (one.listing.raises or any(target.key for target in one.listing.targets))
+    ]
+    diagnoses = known_leaves or diagnoses
     stopped = [one for one in diagnoses if one.causes]
     if stopped:  # of several stops by the caller the last one is the likelier to be a mistake
         return stopped[-1]
@@ -169,13 +178,21 @@ def _stopped_by_the_caller(diagnosis: Diagnosis) -> bool:
     return bool(diagnosis.causes) and all(on_purpose(cause, caller) for cause in diagnosis.causes)
 
 
-def _red_all_the_same(question: Question, program: Program, healthy: Diagnosis) -> Diagnosis:
+def _frozen(question: Question, program: Program, other: Diagnosis) -> Diagnosis | None:
+    """What a failing test misses by name goes before what else there is: frozen parameters whose gradient it reads."""
+    listing = question.listing
+    frozen = frozen_causes(question, program)
+    if not frozen:
+        return None
+    findings = other.findings if other.listing is listing else as_listed(listing)
+    causes = [cause for _, cause in frozen] + other.causes
+    return Diagnosis("severed", listing, [*findings, *(finding for finding, _ in frozen)], causes)
+
+
+def _red_all_the_same(question: Question, healthy: Diagnosis) -> Diagnosis:
     """What a failing test may miss after its last gradient computation, where each gradient is right."""
     listing = question.listing
     findings = healthy.findings if healthy.listing is listing else as_listed(listing)
-    frozen = frozen_causes(question, program)
-    if frozen:
-        return Diagnosis("severed", listing, [*findings, *(f for f, _ in frozen)], [cause for _, cause in frozen])
     known = {target.key for target in listing.targets}
     replaced = replaced_causes(listing.missed, known)
     if replaced:
@@ -191,6 +208,10 @@ def _red_all_the_same(question: Question, program: Program, healthy: Diagnosis) 
         return Diagnosis("insensitive", listing, findings, [], reason)
     if listing.refused:
         return Diagnosis("unknown", listing, findings, reason=f"the gradients are right; the call: {listing.refused}")
+    zero = [f.target.name for f in findings if f.status == "zero" and f.target.key in listing.read]
+    if zero:
+        reason = f"the gradient of {', '.join(zero)} is zero, and so is the derivative; nothing is proven to be wrong"
+        return Diagnosis("unknown", listing, findings, reason=reason, designs=healthy.designs)
     strangers = [target.name for target in listing.targets if target.key is None]
     if strangers:
         reason = (
@@ -258,6 +279,10 @@ def _diagnose(question: Question) -> Diagnosis:
         reason = reason or f"zero here and not in a later call: {', '.join(sorted(later))}"
     if still:
         verdict, found = zero_causes(question, still)
+        if verdict == "insensitive" and _nobody_minds(question):
+            verdict, found = "healthy", []
+            names = ", ".join(target.name for target in still)
+            reason = reason or f"the loss does not depend on {names}, and the test passes"
         starts = starting_points(question, found)
         question.designs += starts
         verdicts += [] if starts else [verdict]
@@ -291,6 +316,13 @@ def _diagnose(question: Question) -> Diagnosis:
     if verdict == "unknown":
         reason = "differences are too coarse to decide (single precision, noise or a kink)"
     return Diagnosis(verdict, listing, findings, _roots_first(causes), reason, designs=question.designs)
+
+
+def _nobody_minds(question: Question) -> bool:
+    """Whether a test passes in which other parameters have gradients: one may well cancel, as a shift in a softmax."""
+    others = any(target.status == "ok" for target in question.targets)
+    asked = question.listing.made and question.listing.kind in ("backward", "grad")
+    return asked and others and not any(listing.red for listing in question.others)
 
 
 def _roots_first(causes: Sequence[Cause]) -> list[Cause]:

@@ -80,7 +80,8 @@ def _parameter(finding: Finding, causes: Sequence[Cause], ids: dict[int, str]) -
         autograd = 0.0
     return {
         "name": target.name,
-        "status": finding.status,
+        # a gradient that is missing or zero is called so, also where differences contradict it
+        "status": target.status if finding.status == "wrong" and target.status in ("none", "zero") else finding.status,
         "autograd": target.value if target.value is not None else autograd,
         "numeric": numeric,
         "numeric_error": None if comparison is None else _number(comparison.numeric.error / unit),

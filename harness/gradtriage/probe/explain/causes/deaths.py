@@ -37,13 +37,13 @@ def zero_causes(question: Question, targets: Sequence[Target], *, moving: bool =
     bits = question.bits(targets)
     names = question.names(bits)
     deaths = _deaths(question, targets, bits, moving=moving)
-    proven = _revive(question, targets, deaths)
+    proven = [(d, found, names) for d, found in _revive(question, targets, deaths)]
+    proven += _behind(question, targets, deaths, [death for death, _, _ in proven])
+    proven.sort(key=lambda entry: entry[0].unusual)
     blank = question.bits([target for target in question.targets if target.blank and target.status == "ok"])
     causes = [
-        Cause(
-            d.kind, d.site, d.op, names, "proven", {**d.evidence, **comparison, **_learning(question, d.behind & blank)}
-        )
-        for d, comparison in proven
+        Cause(d.kind, d.site, d.op, loses, "proven", {**d.evidence, **found, **_learning(question, d.behind & blank)})
+        for d, found, loses in proven
     ]
     if not causes and any(target.status == "zero" for target in targets):
         # without a path, what holds something constant may well have nothing to do with it
@@ -82,6 +82,21 @@ def _revive(
         if without is not None:
             keep, comparison = rest, without
     return [(death, comparison) for death in keep]
+
+
+def _behind(
+    question: Question, targets: Sequence[Target], deaths: Sequence[Death], known: Sequence[Death]
+) -> list[tuple[Death, dict[str, object], list[str]]]:
+    """What holds some of the targets constant before it comes to what holds them all: seen where that is undone."""
+    base = _together(known)
+    slopes = question.slopes(targets, base) if known and len(targets) > 1 else []
+    dead = [target for target, slope in zip(targets, slopes, strict=False) if slope == 0]
+    for death in deaths if dead and len(dead) < len(targets) else ():
+        if death not in known and not death.unusual:
+            comparison = _revived(question, dead, {**base, **death.rewrites[-1]})
+            if comparison is not None:
+                return [(death, comparison, question.names(question.bits(dead)))]
+    return []
 
 
 def _alone(question: Question, targets: Sequence[Target], death: Death) -> dict[str, object] | None:

@@ -40,6 +40,7 @@ _LOSSES = frozenset(
 )  # fmt: skip
 _LIMITING = re.compile(r"clamp|clip|mask|nan_to_num")
 _NAMED_TARGET = re.compile(r"\w*(?:target|teacher)\w*\s*=(?!=)")
+_TEACHER = re.compile(r"teacher|target|frozen|reference|momentum|(?:^|_|\.)(?:ema|old|ref)(?:_|\.)")
 _NEAR = 40
 
 EQUAL = "it equals the live value that it is subtracted from or divided by"
@@ -48,7 +49,9 @@ TARGET = "it is a target: what a prediction is held against does not follow it"
 SAMPLE = "a sample is a constant for the distribution that it is drawn from (`rsample` would follow it)"
 STRAIGHT = "straight-through: the value of one goes on, with the gradient of the other"
 TORCHS_OWN = "torch's own code does it"
+ANY = -1
 UNWANTED = "an assertion says that this gradient is missing or zero"
+UNREAD = "the test stops it itself, and looks at other gradients than these"
 KEPT = "it is kept in the memory of a module, as the weights of a target network or running statistics are"
 
 
@@ -85,6 +88,8 @@ def find_designs(question: Question, targets: Sequence[Target], wrong: Compariso
         reason = said(cut.site, question.by_design) or (form_of(cut, flow, bare) if cut.escape else "")
         if not reason and not cut.bits & bare:
             reason = _meant_by_its_line(cut)
+        if not reason and _is_in_the_caller(cut, question):
+            reason = _meant_by_its_caller(cut, flow, question, bare)
         if cut.kind == "no-grad" and kind_of(cut.site.file) is MACHINERY:
             reason = TORCHS_OWN
         if reason:
@@ -153,6 +158,35 @@ def _meant_by_its_line(cut: Cut) -> str:
     if cut.kind in ("detach", "data", "no-grad") and all(map(_NAMED_TARGET.match, lines)):
         return TARGET
     return SAMPLE if cut.kind == "no-grad" and all(".sample(" in line for line in lines) else ""
+
+
+def _is_in_the_caller(cut: Cut, question: Question) -> bool:
+    """Whether the function that asks for the gradient stops it itself, in a block or by a call."""
+    caller = question.listing.caller
+    here = (cut.site.file, cut.site.function) == (caller.file, caller.function)
+    return here and cut.kind in ("detach", "data", "no-grad")
+
+
+def _meant_by_its_caller(cut: Cut, flow: Flow, question: Question, bare: int) -> str:
+    """What is stopped in a test itself: a target or a teacher, or parameters at which the test does not look."""
+    names, read = question.names(cut.bits & bare), question.listing.read
+    if _is_held_against(cut, flow) and all(map(_TEACHER.search, names)):
+        return TARGET
+    keys = {target.key for target in question.targets if target.name in names}
+    looked_at = keys & read - {t.key for t in question.targets if t.name in question.listing.unwanted}
+    return UNREAD if cut.bits & ~bare == 0 and read and not looked_at else ""
+
+
+def _is_held_against(cut: Cut, flow: Flow) -> bool:
+    """Whether a prediction is compared with all that comes of it: by a difference, or as the target of a loss."""
+    exits = [exit_ for start in flow.indexes(cut.keys) for exit_ in flow.exits(start, ANY)]
+    exits = [exit_ for exit_ in exits if exit_.kind != "end"]
+    meetings = [(flow.operation(exit_.at), exit_.dead) for exit_ in exits]
+    return bool(exits) and all(
+        exit_.kind == "meets"
+        and (meeting.key[1] in _DIFFERENCES or (meeting.key[1] in _LOSSES and meeting.sources[1:2] == [dead]))
+        for exit_, (meeting, dead) in zip(exits, meetings, strict=True)
+    )
 
 
 def form_of(cut: Cut, flow: Flow, bare: int) -> str:

@@ -128,7 +128,7 @@ class Localisation:
         zeroed = self._zeroed()
         if zeroed is not None:
             return Line(zeroed, {**evidence, "zeroed": "the gradient is zero from here on"}, settled=True)
-        mended = self._mended(computing, elements)
+        mended = self._mended(sorted([*computing, *_aliases(candidates, formula)], key=_number), elements)
         if mended:
             site, by = mended
             return Line(site, {**evidence, "mended_by": by}, settled=True)
@@ -354,6 +354,21 @@ class _Mending:
             others = [replace(target, seed=target.seed + 1000) for target in self._targets]
             self._other = others, self._question.numeric(others, step=self._wrong.numeric.step).value
         return self._other
+
+
+def _aliases(candidates: Sequence[Statement], formula: Formula) -> list[Statement]:
+    """Statements that give a kept value another name: a factor may have been lost there."""
+    computed = {name for one in candidates if not one.plain for name in (one.target, *one.unpacked)}
+    others = computed | formula.gradients | formula.contexts
+    return [
+        one
+        for one in candidates
+        if one.plain and one.element is None and len(one.names) == 1 and not one.unpacked and not one.names & others
+    ]
+
+
+def _number(statement: Statement) -> int:
+    return statement.number
 
 
 def _is(a: float, b: float) -> bool:

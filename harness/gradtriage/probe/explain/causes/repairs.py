@@ -120,3 +120,13 @@ class NoWrite:
     def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:  # noqa: ARG002
         """What would be written into, as it was."""
         return None if name in ("__setitem__", "data=") else args[0]
+
+
+class WrittenElsewhere:
+    """A write into a copy: what else looks at the memory keeps its values."""
+
+    def result(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], run: Run, name: str) -> Any:
+        """What the write gives, in memory of its own."""
+        if name in ("__setitem__", "data=") or not isinstance(args[0], Tensor):
+            return run()
+        return called(func, (args[0].clone(), *args[1:]), kwargs)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # relative to the parameter's magnitude; the smallest at which the loss moves is used
 JUMPS = (0.01, 0.1, 0.5, 1.0, 3.0)
+# of the loss, above what rounding makes of it
+LEAST, LEAST_SINGLE = 1e-9, 1e-5
 
 
 def step_cause(question: Question, target: Target) -> Cause | None:
@@ -53,11 +55,11 @@ def step_cause(question: Question, target: Target) -> Cause | None:
 
 
 def _moving_jump(question: Question, target: Target) -> float | None:
-    loss = question.listing.loss
+    loss, least = question.listing.loss, LEAST_SINGLE if question.listing.single else LEAST
     for jump in JUMPS:
         for side in (jump, -jump):
             found = _losses(question, target, side, {})
-            if found and math.isfinite(found[0]) and abs(found[0] - loss) > 1e-9 * max(abs(loss), abs(found[0])):
+            if found and math.isfinite(found[0]) and abs(found[0] - loss) > least * max(abs(loss), abs(found[0])):
                 return side
     return None
 

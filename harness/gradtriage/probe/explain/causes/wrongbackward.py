@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gradtriage.probe.explain.causes.cuts import way_out
 from gradtriage.probe.explain.causes.held import flats_inside, zeros_inside
 from gradtriage.probe.explain.causes.localisation import AGREEMENT, Localisation, directions
-from gradtriage.probe.explain.causes.repairs import Constant, NoWrite
+from gradtriage.probe.explain.causes.repairs import Constant, NoWrite, WrittenElsewhere
 from gradtriage.probe.explain.leaves.operations import HOOKS, MODULE_HOOKS, writes
 from gradtriage.probe.explain.question.question import Cause, Comparison, Question
 from gradtriage.probe.explain.tape.inside import write_into_gradient
@@ -65,7 +65,7 @@ def backward_causes(question: Question, targets: Sequence[Target], wrong: Compar
     Each is replaced alone: a custom function's backward by differences of its forward, a hook by none. Agreement
     restored is the proof.
     """
-    written = _written_gradient(question, targets, wrong)
+    written = _written_gradient(question, targets, wrong) or _written_in_forward(question, targets, wrong)
     if written is not None:
         return [written]
     bits = question.bits(targets)
@@ -195,6 +195,25 @@ def _written_gradient(question: Question, targets: Sequence[Target], wrong: Comp
             evidence: dict[str, object] = {"autograd": wrong.autograd, "numeric": wrong.numeric.value}
             evidence |= {"autograd_restored": slope, "writes": "into the gradient that comes in"}
             return Cause("custom-backward", site, name, question.names(bits), "proven", evidence)
+    return None
+
+
+def _written_in_forward(question: Question, targets: Sequence[Target], wrong: Comparison) -> Cause | None:
+    """A write in a forward into what it keeps for its backward: with the write elsewhere the formula is right."""
+    tape, _ = question.backward()
+    bits = question.bits(targets)
+    functions = [one for one in tape.operations if one.custom and any(reach & bits for reach in one.reach_in)]
+    inner = [one for function in functions for one in tape.inside.get(function.key, ()) if not one.backward]
+    groups: dict[tuple[Site, str], list[Key]] = {}
+    for one in inner:
+        if writes(one.key[1]):
+            groups.setdefault(one.key[:2], []).append(one.key)
+    for (site, name), keys in list(groups.items())[:_MOST_STATEMENTS]:
+        comparison = question.trial(targets, dict.fromkeys(keys, WrittenElsewhere()))
+        if comparison is not None and comparison.agree and comparison.conclusive and comparison.numeric.moved:
+            evidence: dict[str, object] = {"autograd": wrong.autograd, "numeric": wrong.numeric.value}
+            evidence |= {"autograd_unwritten": comparison.autograd, "numeric_unwritten": comparison.numeric.value}
+            return Cause("inplace", site, name, question.names(bits), "proven", evidence)
     return None
 
 

@@ -88,14 +88,34 @@ def outputs_of(result: Any) -> list[Any]:
 def storage_of(tensor: Tensor) -> int:
     """Where a tensor's data lie: the same for all its views; 0 where there are none."""
     try:
-        return int(physical(tensor).untyped_storage()._cdata)
+        plain = physical(tensor)
+        return int((plain if plain.layout is torch.strided else memory_of(plain)).untyped_storage()._cdata)
     except (RuntimeError, NotImplementedError, AttributeError):
         return 0
 
 
+def memory_of(leaf: Tensor) -> Tensor:
+    """What a leaf stores, without its graph and in the same memory: all entries, or those that a sparse one has."""
+    leaf = leaf.detach()
+    if leaf.layout is torch.strided:
+        return leaf
+    return leaf._values() if leaf.layout is torch.sparse_coo else leaf.values()
+
+
+def product(gradient: Tensor, along: Tensor, leaf: Tensor) -> float:
+    """The derivative along a direction of what a leaf stores."""
+    if leaf.layout is not torch.strided:
+        pattern = leaf.detach().to_sparse_coo()  # type: ignore[no-untyped-call]
+        gradient = gradient.to_dense()[tuple(pattern._indices())]
+    elif gradient.layout is not torch.strided:
+        gradient = gradient.to_dense()
+    found = (gradient.to(along.dtype).conj() * along).sum()
+    return float(found.real if found.is_complex() else found)
+
+
 def scale_of(leaf: Tensor) -> float:
     """The typical magnitude of a leaf, by which a step is measured; 1 for a leaf of zeros."""
-    values = leaf.detach()
+    values = memory_of(leaf)
     values = values.abs().double() if values.is_complex() else values.double()
     rms = float(values.square().mean().sqrt()) if values.numel() else 0.0
     return rms if rms > 0 and torch.isfinite(torch.tensor(rms)) else 1.0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gradtriage.probe.explain.leaves.identity import Key, direction
+from gradtriage.probe.explain.leaves.identity import Key, direction, memory_of
 from gradtriage.probe.explain.leaves.transforms import outside
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Nudge:
         step: Relative length of the step; 0 leaves the leaf alone.
         epoch: The value in question: how often the leaf was written into before.
         symmetric: Whether the direction keeps a symmetric matrix one.
+        held: Whether entries that are zero stay so.
         copies: Whether a copy of the leaf (`deepcopy`, `load_state_dict`) counts as a reading of it.
     """
 
@@ -38,13 +39,16 @@ class Nudge:
     epoch: int = 0
     copies: bool = False
     symmetric: bool = False
+    held: bool = False
 
 
 def apply_nudge(leaf: Tensor, nudge: Nudge) -> None:
     """Adds the step to a leaf's data, unseen by autograd, by its version counter and by modes."""
     with torch.no_grad(), outside(), torch._C.DisableTorchFunction():
-        along = direction(leaf.shape, nudge.scale, nudge.seed, complex_=leaf.is_complex(), symmetric=nudge.symmetric)
-        data = leaf.data
+        data = leaf.data if leaf.layout is torch.strided else memory_of(leaf)
+        along = direction(data.shape, nudge.scale, nudge.seed, complex_=leaf.is_complex(), symmetric=nudge.symmetric)
+        if nudge.held:
+            along = along * (data != 0)
         data.copy_((data.to(along.dtype) + along * nudge.step).to(data.dtype))
 
 

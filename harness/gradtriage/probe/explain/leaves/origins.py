@@ -21,7 +21,7 @@ class Origins:
 
     Attributes:
         made: Where parameters were made, by their id; the tensors are kept, so that an id stays its own.
-        frozen: Where tensors were told to require no gradient.
+        frozen: Where tensors were told to require no gradient, or where parameters were made that require none.
     """
 
     made: dict[int, tuple[Tensor, Site]] = field(default_factory=dict)
@@ -31,6 +31,8 @@ class Origins:
         """A parameter was made."""
         if isinstance(parameter, Tensor):
             self.made[id(parameter)] = parameter, calling_site(2)
+            if not parameter.requires_grad:
+                self.frozen[id(parameter)] = self.made[id(parameter)]
 
     def note(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """A function of torch is called: it may freeze a tensor."""
@@ -86,6 +88,17 @@ class _Thawing(TorchFunctionMode):
 def freezing_is_undone() -> Iterator[None]:
     """For a counterfactual: what was frozen before requires a gradient again, and nothing is frozen."""
     for tensor, _ in ORIGINS.frozen.values():
-        tensor.requires_grad_(True)
-    with _Thawing():
-        yield
+        if tensor.is_floating_point() or tensor.is_complex():
+            tensor.requires_grad_(True)
+    new = torch.nn.Parameter.__new__
+
+    def make(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        parameter = new(cls, *args, **kwargs)
+        return parameter.requires_grad_(parameter.is_floating_point() or parameter.is_complex())
+
+    torch.nn.Parameter.__new__ = staticmethod(make)  # type: ignore[method-assign]
+    try:
+        with _Thawing():
+            yield
+    finally:
+        torch.nn.Parameter.__new__ = staticmethod(new)  # type: ignore[method-assign]

@@ -15,13 +15,15 @@ MOST_CALLS = 16
 def chosen(listings: Sequence[Listing]) -> list[Listing]:
     """At most `MOST_CALLS` computations, in order.
 
-    Those that a test expects to raise are left out. First come the first of each place, those in which some gradient
-    is missing, zero, not finite or raises for the first time at its place, and the last of each place; then the rest.
+    Those that a test expects to raise are left out, and those within a custom function if there are others. First
+    come the first of each place, those in which some gradient is missing, zero, not finite or raises for the first
+    time at its place, and the last of each place; then the rest.
 
     Args:
         listings: All computations of the body.
     """
     asked = [listing for listing in listings if not listing.expected]
+    asked = [listing for listing in asked if not listing.inner] or asked
     seen: set[object] = set()
     telling: list[Listing] = []
     for listing in asked:

@@ -45,7 +45,7 @@ def as_listed(listing: Listing) -> list[Finding]:
 
 def compare_all(question: Question) -> list[Finding]:
     """Every target by itself where they are few; where they are many, groups of equal status first."""
-    targets = question.targets
+    targets = question.asked
     slopes = dict(zip((t.key for t in targets), question.slopes(targets), strict=True))
     if len(targets) <= MOST_SINGLE and not question.again:
         return [_finding(question, target, slopes) for target in targets]
@@ -76,6 +76,11 @@ def _finding(question: Question, target: Target, slopes: Mapping[Key | None, flo
     if status == "wrong" and target.matrix and not target.symmetric:
         # factorisations read one triangle, and their gradients are those among symmetric matrices
         target = replace(target, symmetric=True)
+        comparison = question.compare([target])
+        status = _status(target, comparison, _noise(slopes))
+    if status == "wrong" and target.holes and question.jumps([target], comparison):
+        # a zero that stands for what is missing: what is not zero can be moved, and the rest has no derivative
+        target = replace(target, held=True)
         comparison = question.compare([target])
         status = _status(target, comparison, _noise(slopes))
     if status == target.status:

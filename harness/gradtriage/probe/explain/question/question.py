@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gradtriage.probe.calls import NAMELESS
 from gradtriage.probe.explain.leaves.nudge import Nudge
 from gradtriage.probe.explain.program import NO_GRAPH
 from gradtriage.probe.explain.question.oracle import Derivative, differentiate
@@ -142,6 +143,15 @@ class Question:
         return [target for target in self.listing.targets if target.key is not None]
 
     @property
+    def asked(self) -> list[Target]:
+        """Those of them that the body can see; a leaf without a name, made inside of what it calls, is nobody's.
+
+        They are all that there are, if none has a name.
+        """
+        named = [target for target in self.targets if not (target.name.startswith(NAMELESS) and _is_born(target))]
+        return named if named and self.listing.kind == "backward" else self.targets
+
+    @property
     def raises_midway(self) -> bool:
         """Whether there is a graph, and autograd raises on its way through it."""
         return bool(self.listing.raises) and self.listing.raises != NO_GRAPH
@@ -237,6 +247,21 @@ class Question:
         kinked = gap > 1.5 * slack and KEEPS * far_gap < gap < far_gap / KEEPS
         return kinked and min(ahead, behind) - slack <= wrong.autograd <= max(ahead, behind) + slack
 
+    def jumps(self, targets: Sequence[Target], wrong: Comparison) -> bool:
+        """Whether the loss where the targets are is another one than beside it, on both sides, however near.
+
+        Args:
+            targets: Along whose directions.
+            wrong: Autograd against differences there.
+        """
+        step, loss = wrong.numeric.step, self.listing.loss
+        sides = (step, -step, step / 10, -step / 10)
+        ahead, behind, near_ahead, near_behind = self.replays.losses(
+            self.listing.number, [nudges(targets, side) for side in sides], self.meant
+        )
+        far, near = (ahead + behind) / 2 - loss, (near_ahead + near_behind) / 2 - loss
+        return abs(near) > KEEPS * abs(far) and abs(near) > abs(near_ahead - near_behind)
+
     def tape(self) -> Tape:
         """The operations of the unchanged run."""
         if self._tape is None:
@@ -251,7 +276,7 @@ class Question:
 
     def nudged_tape(self, targets: Sequence[Target], step: float) -> Tape:
         """The operations of a run in which some targets were moved; bits as in `tape`."""
-        asked = tuple((target.key, target.seed, target.symmetric) for target in targets), step
+        asked = tuple((target.key, target.seed, target.symmetric, target.held) for target in targets), step
         if asked not in self._nudged:
             self._nudged[asked] = self.replays.tape(self.listing.number, self.targets, nudges(targets, step))
         return self._nudged[asked]
@@ -266,6 +291,10 @@ class Question:
         return [target.name for index, target in enumerate(self.targets) if bits >> index & 1]
 
 
+def _is_born(target: Target) -> bool:
+    return target.key is not None and target.key[0] == "born"
+
+
 def nudges(targets: Sequence[Target], step: float) -> list[Nudge]:
     """A step for each of the targets; the copies of one without a gradient may be where it is lost."""
     return [
@@ -277,6 +306,7 @@ def nudges(targets: Sequence[Target], step: float) -> list[Nudge]:
             target.epoch,
             copies=target.status == "none",
             symmetric=target.symmetric,
+            held=target.held,
         )
         for target in targets
         if target.key is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import random
 import select
 import signal
 import sys
@@ -20,6 +21,7 @@ from typing import Any, NoReturn
 import torch
 
 from gradtriage.probe.explain.replay.checks import Check, checks_of
+from gradtriage.probe.explain.replay.workspace import restore_workspaces
 
 _EXIT_AFTER_RESULT = 0
 
@@ -86,6 +88,8 @@ def run_children(works: Sequence[Work], seconds: float, at_once: int) -> list[An
     living: dict[int, _Child] = {}
     try:
         while waiting or living:
+            if not living:
+                restore_workspaces()
             while waiting and len(living) < at_once:
                 index, work = waiting.pop(0)
                 child = _start(work, seconds)
@@ -141,12 +145,14 @@ class _Child:
 
 def _start(work: Work, seconds: float) -> _Child:
     reading, writing = os.pipe()
+    drawn = random.getstate()
     pid = os.fork()
     if pid:
         os.close(writing)
         return _Child(pid, reading, seconds)
     try:
         os.close(reading)
+        random.setstate(drawn)  # Python seeds it anew after a fork
         _be_quiet()
         torch.set_num_threads(1)
         _make_autograd_engine()

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from gradtriage.probe.explain.leaves.identity import Key, scale_of
+from gradtriage.probe.explain.leaves.identity import Key, memory_of, scale_of
 from gradtriage.probe.explain.leaves.origins import ORIGINS
 from gradtriage.probe.explain.program import NO_GRAPH
 from gradtriage.probe.explain.source.absence import ZERO, absence_asserted, absences_of_results
-from gradtriage.probe.explain.source.sites import Site, calling_site
+from gradtriage.probe.explain.source.sites import Site, calling_site, is_within_function
 from gradtriage.probe.frames import MACHINERY, kind_of
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class Target:
         matrix: Whether it is a symmetric (Hermitian) matrix, or several.
         symmetric: Whether it is moved along directions that keep it one.
         blank: Whether it is a module's parameter, and zero.
+        holes: Whether some of its entries are zero.
+        held: Whether these stay so: they may stand for what is missing.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Target:
     matrix: bool = False
     symmetric: bool = False
     blank: bool = False
+    holes: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,9 @@ class Listing:
         red: The body failed after it, and made no other computation in between.
         missed: The gradients that it read in between, and that are not there.
         refused: What the call itself raised, although there are gradients.
+        inner: Whether it is made within a custom function, whose own affair it is.
         half: Whether anything was in half precision before it.
+        read: The leaves whose gradient the body looks at after it.
         unwanted: Targets whose gradient is missing or zero, as an assertion says that it be, and where it says so.
     """
 
@@ -109,7 +115,9 @@ class Listing:
     red: bool = False
     missed: tuple[Missed, ...] = ()
     refused: str = ""
+    inner: bool = False
     half: bool = False
+    read: frozenset[Key] = frozenset()
     unwanted: Mapping[str, Site] = field(default_factory=dict)
 
 
@@ -123,6 +131,7 @@ class Lister:
         self._missed: list[Missed] = []
         self._half = False
         self._absences: list[tuple[int, Key, str, Site]] = []
+        self._read: list[tuple[int, Key]] = []
 
     def opened(self, call: GradientCall) -> None:
         """Lists the computation."""
@@ -135,7 +144,7 @@ class Lister:
         """Of tensors that are no leaves the first reading since the last gradient call is the one that counts."""
         site = calling_site()
         if tensor.is_leaf and self.listings:
-            self._note_absence(tensor, site)
+            self._note_reading(tensor, site)
         if not lacks_gradient(tensor):
             return
         if not tensor.is_leaf:  # which one it is a replay with a tape will say
@@ -149,15 +158,20 @@ class Lister:
         """Something is in half precision."""
         self._half = True
 
-    def _note_absence(self, tensor: Tensor, read: Site) -> None:
+    def _note_reading(self, tensor: Tensor, read: Site) -> None:
         kind, asserted = absence_asserted(read)
-        key = self._leaves.identities.key(tensor) if asserted is not None else None
+        key = self._leaves.identities.key(tensor)
+        if key is not None:
+            self._read.append((len(self.listings), key))
         if asserted is not None and key is not None:
             self._absences.append((len(self.listings), key, kind, asserted))
 
     def told(self) -> list[Listing]:
-        """The computations, with what is asserted after each."""
-        return [replace(one, unwanted=self._unwanted(at, one)) for at, one in enumerate(self.listings)]
+        """The computations, with what is looked at and asserted after each."""
+        return [
+            replace(one, unwanted=self._unwanted(at, one), read=frozenset(k for count, k in self._read if count > at))
+            for at, one in enumerate(self.listings)
+        ]
 
     def _unwanted(self, at: int, listing: Listing) -> dict[str, Site]:
         given = absences_of_results(listing.caller) if listing.kind == "grad" else {}
@@ -186,8 +200,20 @@ class Lister:
         single = any(root.dtype in _SINGLE for root in call.roots) or any(t.single for t in targets)
         site, loss = calling_site(), call.loss()
         again = call.again is not None
+        inner = is_within_function()
         return Listing(
-            call.number, call.kind, call.where, site, loss, single, targets, raises, call.made, again, half=self._half
+            call.number,
+            call.kind,
+            call.where,
+            site,
+            loss,
+            single,
+            targets,
+            raises,
+            call.made,
+            again,
+            inner=inner,
+            half=self._half,
         )
 
 
@@ -238,10 +264,28 @@ def _target(leaves: LeafWatch, name: str, leaf: Tensor, gradient: Tensor | None,
     epoch, original = 0, None
     if key is not None:
         epoch, original = memory.epoch_in_use(key, reached=gradient is not None), memory.original_of(key)
-    own, finite = leaf.is_leaf and leaf.requires_grad, bool(torch.isfinite(leaf.detach()).all())
+    values = memory_of(leaf)
+    own, finite = leaf.is_leaf and leaf.requires_grad, bool(torch.isfinite(values).all())
     shape, scale = tuple(leaf.shape), scale_of(leaf)
-    matrix = leaf.dim() > 1 and shape[-1] == shape[-2] > 1 and torch.equal(leaf.detach(), leaf.detach().mH)
-    blank = isinstance(leaf, torch.nn.Parameter) and not leaf.detach().any()
+    square = leaf.layout is torch.strided and leaf.dim() > 1 and shape[-1] == shape[-2] > 1
+    matrix = square and torch.equal(values, values.mH)
+    nonzero = int(torch.count_nonzero(values))
+    blank = isinstance(leaf, torch.nn.Parameter) and not nonzero
     return Target(
-        name, key, scale, seed, shape, single, status, value, norm, epoch, original, own, finite, matrix, blank=blank
+        name,
+        key,
+        scale,
+        seed,
+        shape,
+        single,
+        status,
+        value,
+        norm,
+        epoch,
+        original,
+        own,
+        finite,
+        matrix,
+        blank=blank,
+        holes=0 < nonzero < values.numel(),
     )

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from gradtriage.probe.explain.leaves.identity import Identities, direction, frozen_alive, leaves_alive
+from gradtriage.probe.explain.leaves.identity import (
+    Identities,
+    direction,
+    frozen_alive,
+    leaves_alive,
+    memory_of,
+    product,
+)
 from gradtriage.probe.explain.leaves.memory import ModuleMemory
 from gradtriage.probe.explain.leaves.nudge import Nudge, apply_nudge
 from gradtriage.probe.explain.leaves.training import Training
@@ -398,8 +405,9 @@ def _slopes(call: GradientCall, identities: Identities, targets: Sequence[Target
         if index is None or gradient is None:
             continue
         target = targets[index]
-        along = direction(leaf.shape, target.scale, target.seed, complex_=leaf.is_complex(), symmetric=target.symmetric)
-        dense = gradient.to_dense() if gradient.layout != torch.strided else gradient
-        product = dense.to(along.dtype).conj() * along if leaf.is_complex() else dense.to(along.dtype) * along
-        slopes[index] = float((product.real if product.is_complex() else product).sum())
+        shape, complex_ = memory_of(leaf).shape, leaf.is_complex()
+        along = direction(shape, target.scale, target.seed, complex_=complex_, symmetric=target.symmetric)
+        if target.held:
+            along = along * (memory_of(leaf) != 0)
+        slopes[index] = product(gradient, along, leaf)
     return slopes

@@ -93,6 +93,11 @@ class Formula:
         return frozenset([*self._parameters[1:], *([] if variable is None else [variable.arg])])
 
     @property
+    def contexts(self) -> frozenset[str]:
+        """The parameter that stands for the context."""
+        return frozenset(self._parameters[:1])
+
+    @property
     def _parameters(self) -> list[str]:
         """Its parameters by name, the context first."""
         if self.node is None:
@@ -172,8 +177,7 @@ class Formula:
 
     def kept(self) -> list[Statement]:
         """What a forward or `setup_context` keeps for the backward."""
-        contexts = self._parameters[:1]
-        return [statement for statement in self.statements if statement.target in contexts]
+        return [statement for statement in self.statements if statement.target in self.contexts]
 
     def keepings(self) -> list[Edit]:
         """Other values kept: another variable in the place of each, two that change places, each one step away."""
@@ -211,7 +215,8 @@ class Formula:
             names[edit.position].id = str(edit.by)
         else:
             by: ast.expr = ast.Name(edit.by, ast.Load()) if isinstance(edit.by, str) else ast.Constant(edit.by)
-            replaced(node, value, ast.BinOp(by, ast.Mult(), value))
+            several = edit.statement.unpacked or edit.statement.whole
+            replaced(node, value, _times_each(by, value) if several else ast.BinOp(by, ast.Mult(), value))
         plain = inspect.unwrap(getattr(function, "__func__", function))
         written = getattr(plain, "__code__", None)
         if written is None or written.co_freevars:
@@ -221,6 +226,18 @@ class Formula:
         exec(code, plain.__globals__, names_made)  # noqa: S102 - the code under test itself, one name or number changed
         changed: Callable[..., Any] = names_made[node.name]
         return functools.partial(changed, function.__self__) if hasattr(function, "__self__") else changed
+
+
+def _times_each(by: ast.expr, value: ast.expr) -> ast.expr:
+    """A factor at what may be several values at once, some of them None."""
+    text = (
+        "(lambda by, value: type(value)(None if one is None else by * one for one in value)"
+        " if isinstance(value, (tuple, list)) else by * value)()"
+    )
+    call = ast.parse(text, mode="eval").body
+    assert isinstance(call, ast.Call)  # noqa: S101 - as it is written above
+    call.args = [by, value]
+    return call
 
 
 def _bound_before(function: FunctionNode, line: int) -> set[str]:

@@ -7,6 +7,7 @@ import sys
 import sysconfig
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import PurePath
 from types import CodeType, FrameType
 
 from gradtriage.probe.frames import MACHINERY, RUNNER, kind_of
@@ -54,6 +55,18 @@ def leaves_block() -> bool:
     return False
 
 
+def is_within_function() -> bool:
+    """Whether the forward or backward of a custom function is running."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "apply" and code.co_filename.endswith(_FUNCTIONS):
+            return True
+        frame = frame.f_back
+    return False
+
+
+_FUNCTIONS = str(PurePath("torch", "autograd", "function.py"))
 _STDLIB = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
 _CO_DECORATES = frozenset({"decorate_context", "generator_context"})
 

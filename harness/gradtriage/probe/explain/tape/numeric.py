@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradtriage.probe.explain.leaves.identity import scale_of
+from gradtriage.probe.explain.leaves.identity import scale_of, storage_of
 from gradtriage.probe.explain.leaves.transforms import is_wrapped
 
 # entries, above which an operand is moved along one direction instead of entry by entry
@@ -64,7 +64,7 @@ class Numeric(torch.autograd.Function):
                     found.append(_product_along(ctx.function, ctx.operands, position, ctx.along[position], gradients))
                 elif operand.layout is not torch.strided:
                     found.append(_sparse_product(ctx.function, ctx.operands, position, gradients))
-                elif 0 in shared.stride() or not torch.equal(shared, operand):
+                elif 0 in shared.stride() or not torch.equal(shared, operand) or _is_twice(ctx.shared, position):
                     filled = _with(ctx.operands, position, operand.clone())
                     found.append(_product(ctx.function, filled, filled[position], gradients))
                 else:
@@ -80,6 +80,12 @@ def _own_gradients(ctx: Any, gradients: Sequence[Tensor | None]) -> list[Tensor 
         outputs = ctx.function(*operands)
         live = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad and g is not None]
         return list(torch.autograd.grad([o for o, _ in live], operands, [g for _, g in live], allow_unused=True))
+
+
+def _is_twice(operands: Sequence[Tensor], position: int) -> bool:
+    """Whether another operand lies in the memory of this one, and would be moved with it."""
+    own = storage_of(operands[position])
+    return any(storage_of(other) == own for at, other in enumerate(operands) if at != position)
 
 
 def _with(operands: Sequence[Tensor], position: int, operand: Tensor) -> list[Tensor]:

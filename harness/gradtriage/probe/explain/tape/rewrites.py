@@ -38,6 +38,9 @@ class Frozen:
                 for tensor, value in zip(written, self.value, strict=True):
                     _overwrite(tensor, value, name)
                 return result
+            if name == "__deepcopy__" and isinstance(result, Tensor):
+                result.data.copy_(self.value)  # another leaf of the body: it goes on as one
+                return result
             if isinstance(result, (tuple, list)):
                 return type(result)(map(_restored, self.value))
             return _restored(self.value)
