@@ -9,7 +9,7 @@ import pytest
 
 from gradtriage.probe import patches
 from gradtriage.probe.explain.account.document import diagnosis_document
-from gradtriage.probe.explain.examination import examine
+from gradtriage.probe.explain.examination.examine import examine
 from gradtriage.probe.explain.program import Observer
 from gradtriage.probe.explain.replay.body import program_of
 from tests.support.explained import MARK

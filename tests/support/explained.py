@@ -9,7 +9,7 @@ import torch
 
 import gradtriage
 from gradtriage.probe.explain.account.document import diagnosis_document
-from gradtriage.probe.explain.examination import examine
+from gradtriage.probe.explain.examination.examine import examine
 from gradtriage.probe.explain.replay.body import program_of
 from gradtriage.probe.install import attach, detach
 

@@ -87,7 +87,7 @@ class ExplanationHooks:
         # imported here: torch comes with it, and a run that explains nothing needs neither
         from gradtriage.probe.explain.account.document import diagnosis_document
         from gradtriage.probe.explain.compiled.agreement import add_compiled
-        from gradtriage.probe.explain.examination import examine
+        from gradtriage.probe.explain.examination.examine import examine
         from gradtriage.probe.explain.replay.body import program_of
 
         program = program_of(body_of(item), self._root)

@@ -30,6 +30,8 @@ class Peak(nn.Module):
         return self.gain * torch.exp(-x * x / square)
 """
 TESTS = """
+import copy
+import random
 import unittest
 import pytest
 import torch
@@ -51,6 +53,25 @@ def model(request):
 @pytest.mark.parametrize("model", ["number", "hook", "frozen", "right"], indirect=True)
 def test_fixture(model):
     check(model)
+
+@pytest.fixture
+def widths():
+    return {"width": torch.tensor(0.7, dtype=torch.float64, requires_grad=True)}
+
+@pytest.fixture
+def copied(widths):
+    return copy.deepcopy(widths)  # <-- copied
+
+def test_copied(widths, copied):
+    torch.exp(-X / copied["width"]).sum().backward()
+    assert widths["width"].grad is not None
+
+def test_own_folder_and_numbers(tmp_path):
+    model = Peak("right")
+    (tmp_path / "run").mkdir()
+    points = torch.tensor([random.random() for _ in range(3)], dtype=torch.float64)
+    model(points).sum().backward()
+    assert model.gain.grad is not None
 
 class TestMethod:
     def setup_method(self):
@@ -85,6 +106,8 @@ def project(tmp_path_factory):
         ("test_fixture[hook]", "wrong-backward", "hook", "hook"),
         ("test_fixture[frozen]", "severed", "no-grad", "frozen"),
         ("test_fixture[right]", "healthy", "", ""),
+        ("test_copied", "severed", "rebuild", "copied"),
+        ("test_own_folder_and_numbers", "healthy", "", ""),
         ("TestMethod::test_it", "severed", "item", "number"),
         ("TestCase::test_value_first", "partial", "detach", "case"),
     ],
@@ -94,6 +117,7 @@ def test_the_cause_is_named_and_proven(project, test, verdict, kind, mark):
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=300, check=False)
     diagnosis = DiagnosisDocument.parse(done.stdout, "stdout")
     assert diagnosis.verdict == verdict, done.stderr
+    assert diagnosis.outcome == "passed" or verdict != "healthy"
     if kind:
         cause = diagnosis.causes[0]
         assert (cause.kind, cause.proof) == (kind, "proven")

@@ -79,3 +79,15 @@ def test_the_same_numbers_are_drawn_in_double_precision():
     assert [one.dtype for one in results] == [torch.float32, torch.float64]
     torch.testing.assert_close(results[1].float(), results[0])
     assert torch.get_default_dtype() == torch.float32
+
+
+def sums_of_probabilities():
+    torch.manual_seed(0)
+    scores, temperature = torch.rand(7, 40, requires_grad=True), torch.ones((), requires_grad=True)
+    with torch.no_grad():
+        weights = torch.softmax(scores * 3, dim=-1)
+    (weights.sum() * temperature).backward()
+
+
+def test_rounding_is_no_step():
+    assert diagnosis_of(sums_of_probabilities)["causes"] == []

@@ -1,5 +1,6 @@
 """Sparse tensors on the way: their gradients are read, moved and replaced like those of others."""
 
+import pytest
 import torch
 
 from tests.support.bodies import diagnosis_of, marked_line, parametrised
@@ -70,3 +71,40 @@ def test_a_wrong_formula_is_named_and_proven():
     cause = found["causes"][0]
     assert (found["verdict"], cause["kind"], cause["proof"]) == ("wrong-backward", "custom-backward", "proven")
     assert cause["line"] == marked_line(Product, "formula")
+
+
+def a_compressed_leaf():
+    dense = torch.tensor([[2.0, 0.0, 1.0], [0.0, 3.0, 0.0]], **F64)
+    A = dense.to_sparse_csr().requires_grad_()
+    x = torch.ones(3, 2, **F64, requires_grad=True)
+    torch.sparse.mm(A, x).square().sum().backward()
+
+
+def a_leaf_of_coordinates():
+    A = torch.tensor([[2.0, 0.0, 1.0], [0.0, 3.0, 0.0]], **F64).to_sparse_coo().coalesce().requires_grad_()
+    x = torch.ones(3, 2, **F64, requires_grad=True)
+    torch.sparse.mm(A, x).square().sum().backward()
+
+
+def zeros_that_stand_for_what_is_missing():
+    ratings = torch.tensor([[1.0, 0.0, 0.5], [0.0, 2.0, 0.3]], **F64, requires_grad=True)
+    stored = ratings.to_sparse_coo().coalesce()
+    sums = torch.zeros(3, **F64).index_add(0, stored.indices()[1], stored.values().exp())
+    known = ratings != 0
+    (sums.log().sum() + (((ratings - 1.5) ** 2) * known).sum() / known.sum()).backward()
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
+@parametrised([a_compressed_leaf, a_leaf_of_coordinates, zeros_that_stand_for_what_is_missing])
+def test_sparse_leaves_are_healthy(body):
+    found = diagnosis_of(body)
+    assert (found["verdict"], found["causes"]) == ("healthy", []), found["reason"]
+
+
+def cut_where_there_are_zeros():
+    x = torch.tensor([0.0, 1.0, 2.0], **F64, requires_grad=True)
+    (x + 1).detach().where(x.detach() == 0, x + 1).sin().sum().backward()
+
+
+def test_a_cut_of_entries_that_are_zero_is_no_hole():
+    assert diagnosis_of(cut_where_there_are_zeros)["verdict"] == "partial"

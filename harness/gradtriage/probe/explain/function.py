@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gradtriage.probe.explain.account.document import diagnosis_document
 from gradtriage.probe.explain.compiled.agreement import add_compiled
-from gradtriage.probe.explain.examination import examine
+from gradtriage.probe.explain.examination.examine import examine
 from gradtriage.probe.explain.program import GradientCall, Observer, Program
 from gradtriage.probe.explain.source.sites import calling_site
 

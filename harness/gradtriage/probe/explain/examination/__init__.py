@@ -1,0 +1,1 @@
+"""From a body that computes gradients to a diagnosis."""
