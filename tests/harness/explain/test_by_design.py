@@ -123,6 +123,25 @@ def a_buffer_that_keeps_an_average(**parameters):
     return (y - net.mean).pow(3).sum()
 
 
+class SetByTheFirstBatch(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first_pass = True
+        self.shift = nn.Parameter(torch.zeros(4, **F64))
+
+    def forward(self, x):
+        if self.training and self.first_pass:
+            self.first_pass = False
+            self.shift.data = x.mean(0).data
+        return x - self.shift
+
+
+@meant.add("healthy", z=weights(3, 4))
+def a_shift_that_the_first_batch_sets(z):
+    layer = SetByTheFirstBatch()
+    return layer(layer(z.sin()) * 1.5).pow(3).sum()
+
+
 @faults.add("severed", "no-grad", z=weights(3, 4))
 def weights_that_are_generated_and_put_into_a_module(z):
     with torch.no_grad():  # <-- here

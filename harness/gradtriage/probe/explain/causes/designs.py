@@ -12,7 +12,13 @@ from gradtriage.probe.explain.causes.held import is_held
 from gradtriage.probe.explain.leaves.operations import HOOKS
 from gradtriage.probe.explain.question.choice import trained
 from gradtriage.probe.explain.question.question import Design
-from gradtriage.probe.explain.source.intent import is_meaning_name, said_by_comment, said_by_name, said_by_settings
+from gradtriage.probe.explain.source.intent import (
+    is_meaning_name,
+    said_by_a_condition,
+    said_by_comment,
+    said_by_name,
+    said_by_settings,
+)
 from gradtriage.probe.explain.tape.flow import Exit, Flow
 from gradtriage.probe.explain.tape.rewrites import Frozen, NoHook, Rewrite
 from gradtriage.probe.explain.tape.slopes import Still, true_slope
@@ -49,6 +55,7 @@ TARGET = "it is a target: what a prediction is held against does not follow it"
 SAMPLE = "a sample is a constant for the distribution that it is drawn from (`rsample` would follow it)"
 STRAIGHT = "straight-through: the value of one goes on, with the gradient of the other"
 TORCHS_OWN = "torch's own code does it"
+ONCE = "the memory of a module is set once, by what comes first"
 ANY = -1
 UNWANTED = "an assertion says that this gradient is missing or zero"
 UNREAD = "the test stops it itself, and looks at other gradients than these"
@@ -209,6 +216,8 @@ def form_of(cut: Cut, flow: Flow, bare: int) -> str:
 
 def _reason(exit_: Exit, cut: Cut, flow: Flow, bare: int) -> str:
     if exit_.kind == "kept":
+        if not cut.bits & bare and (name := said_by_a_condition(cut.site)):
+            return f"{ONCE} ({name})"
         return KEPT if _may_be_kept(exit_, flow, bare=bool(cut.bits & bare)) else ""
     if exit_.kind != "meets":
         return ""

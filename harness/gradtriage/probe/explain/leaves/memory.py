@@ -58,11 +58,15 @@ class ModuleMemory:
         found = self._owner(storage)
         if found or storage in self._strange:
             return found
-        self._look_again()
+        self._search()
         found = self._owner(storage)
         if not found:
             self._strange.add(storage)
         return found
+
+    def look_again(self) -> None:
+        """What belonged to nobody may belong to a module by now."""
+        self._strange.clear()
 
     def _owner(self, storage: int) -> Owner:
         if storage not in self._known:
@@ -72,7 +76,7 @@ class ModuleMemory:
         held = None if module is None else (module._parameters if kind == "parameter" else module._buffers).get(name)
         return kind if held is not None and storage_of(held) == storage else ""
 
-    def _look_again(self) -> None:
+    def _search(self) -> None:
         if not self._searched:
             self._searched = True
             # `type` and not `isinstance`: no `__class__` property of the code under test runs

@@ -140,9 +140,15 @@ def _status(target: Target, comparison: Comparison, noise: float) -> str:
     numeric = comparison.numeric
     faint = FAINT * noise if target.status == "none" else noise
     below = abs(comparison.autograd) <= noise and abs(numeric.value) <= faint + 3 * numeric.error
-    if comparison.agree or below:
+    if comparison.agree or below or _is_small(target, comparison):
         return target.status
     return _contradicted(comparison)
+
+
+def _is_small(target: Target, comparison: Comparison) -> bool:
+    """Whether a difference is small beside what the gradient gives along a usual direction; along this it cancels."""
+    usual = (target.norm or 0.0) * target.scale
+    return abs(comparison.numeric.value - comparison.autograd) <= comparison.tolerance * usual
 
 
 def _contradicted(comparison: Comparison) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ast
-import functools
-import tokenize
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from gradtriage.probe.explain.source.sites import Site
+from gradtriage.probe.explain.source.syntax import statement_at, statements_after
 
 MISSING, ZERO = "missing", "zero"
 _SMALL = 1e-6
@@ -33,7 +31,7 @@ def absence_asserted(read: Site) -> tuple[str, Site | None]:
     Returns:
         `missing` or `zero` with the assertion's line; empty where neither is asserted.
     """
-    statement = _statement_at(read)
+    statement = statement_at(read)
     if statement is None:
         return "", None
     if kind := _asserts(statement, _is_grad):
@@ -51,7 +49,7 @@ def absences_of_results(caller: Site) -> dict[int, tuple[str, Site]]:
     Args:
         caller: The line of the call.
     """
-    statement = _statement_at(caller)
+    statement = statement_at(caller)
     if not isinstance(statement, ast.Assign):
         return {}
     target, found = statement.targets[0], {}
@@ -72,7 +70,7 @@ def _of_variable(read: Site, assignment: ast.stmt, name: str) -> tuple[str, Site
     def is_it(node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and node.id == name
 
-    for statement in _statements_after(read.file, assignment):
+    for statement in statements_after(read.file, assignment):
         if kind := _asserts(statement, is_it):
             return kind, Site(read.file, statement.lineno, read.function)
         if isinstance(statement, ast.Assign) and any(is_it(part) for part in _parts(statement.targets)):
@@ -179,35 +177,3 @@ def _is_zero(node: ast.AST) -> bool:
 
 def _name(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-
-
-def _statement_at(site: Site) -> ast.stmt | None:
-    """The innermost statement around a line."""
-    around = [one for one in _statements(site.file) if one.lineno <= site.line <= (one.end_lineno or one.lineno)]
-    return max(around, key=lambda one: one.lineno, default=None)
-
-
-def _statements_after(file: str, first: ast.stmt) -> list[ast.stmt]:
-    """The statements of a function after one of them, inner ones too."""
-    functions = [
-        one
-        for one in _statements(file)
-        if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef))
-        and one.lineno <= first.lineno <= (one.end_lineno or one.lineno)
-    ]
-    if not functions:
-        return []
-    inner: list[Any] = [
-        node for node in ast.walk(max(functions, key=lambda one: one.lineno)) if isinstance(node, ast.stmt)
-    ]
-    return sorted((one for one in inner if one.lineno > first.lineno), key=lambda one: one.lineno)
-
-
-@functools.lru_cache(maxsize=64)
-def _statements(file: str) -> tuple[ast.stmt, ...]:
-    try:
-        with tokenize.open(file) as source:
-            tree = ast.parse(source.read())
-    except (OSError, SyntaxError, ValueError):
-        return ()
-    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.stmt))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import re
 import tokenize
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
+
+from gradtriage.probe.explain.source.syntax import conditions_around
 
 if TYPE_CHECKING:
     from gradtriage.probe.explain.source.sites import Site
@@ -40,6 +43,7 @@ _NAMES = re.compile(
     r"sample|softmax|onehot|forward|apply))*"
     r"|(?:round|floor|sign|step|clamp|quanti[sz]e|quant|binari[sz]e|sample|onehot)_(?:ste|straight_?through)",
 )  # fmt: skip
+_ONCE = re.compile(r"(?:^|_)(?:first|init|inited|initiali[sz]ed|initiali[sz]ing|fitted|calibrated)(?:_|$)")
 _CALLS = re.compile(r"\b(?:sg|stop_?grad(?:ient)?s?)\s*\(")
 _LAMBDA = re.compile(r"\b(\w+)\s*=\s*(?:staticmethod\()?lambda\b")
 _MOST_LINES_BEFORE = 4
@@ -83,6 +87,13 @@ def said_by_settings(site: Site, listed: Sequence[str]) -> str:
         if path[-len(wanted) :] == wanted and (not function or _within(function, site.function)):
             return entry
     return ""
+
+
+def said_by_a_condition(site: Site) -> str:
+    """The name in a condition around a line that says that it runs once, before all else; empty if none."""
+    names = [node for test in conditions_around(site) for node in ast.walk(test)]
+    found = [node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "") for node in names]
+    return next((name for name in found if _ONCE.search(name)), "")
 
 
 def _within(function: str, qualified: str) -> bool:

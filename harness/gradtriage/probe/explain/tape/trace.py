@@ -329,7 +329,7 @@ class TapeRecorder:
             past=past,
             zeros_in=zeros_in,
             foreign=self._foreign(inputs) if UNKNOWN in sources else frozenset(),
-            state=self._state(changed),
+            state=self._state(changed, given=name == "data="),
             meant_slope=meant_slope(func, name, *arguments),
         )
         self.tape.operations.append(operation)
@@ -355,7 +355,10 @@ class TapeRecorder:
         if known is not None and known[0]() is tensor:
             self._made_by[id(other)] = weakref.ref(other), known[1]
 
-    def _state(self, changed: Sequence[Tensor]) -> Owner:
-        gradless = [tensor for tensor in changed if not torch.is_grad_enabled() or not tensor.requires_grad]
+    def _state(self, changed: Sequence[Tensor], *, given: bool) -> Owner:
+        if given:  # other memory than before
+            self._memory.look_again()
+        on = torch.is_grad_enabled() and not given
+        gradless = [tensor for tensor in changed if not on or not tensor.requires_grad]
         owners = {self._memory.owner(tensor) for tensor in gradless}
         return next((owner for owner in ("parameter", "buffer") if owner in owners), "")
