@@ -88,8 +88,10 @@ def _behind(
     question: Question, targets: Sequence[Target], deaths: Sequence[Death], known: Sequence[Death]
 ) -> list[tuple[Death, dict[str, object], list[str]]]:
     """What holds some of the targets constant before it comes to what holds them all: seen where that is undone."""
+    if not known or len(targets) < 2 or not all(death.unusual for death in known):
+        return []  # what is dead beside another value of a factor may well be alive
     base = _together(known)
-    slopes = question.slopes(targets, base) if known and len(targets) > 1 else []
+    slopes = question.slopes(targets, base)
     dead = [target for target, slope in zip(targets, slopes, strict=False) if slope == 0]
     for death in deaths if dead and len(dead) < len(targets) else ():
         if death not in known and not death.unusual:

@@ -253,6 +253,9 @@ def _diagnose_wrong(
     stale = stale_causes(question, wrong, together)
     if stale:
         return "partial", stale, ""
+    lost = nonfinite_causes(question, wrong)
+    if lost and lost[0].proof == "proven":
+        return "nan", lost, "a custom backward takes what is not finite, and what it makes of it is finite and wrong"
     formula = not causes and any(operation.custom for operation in question.tape().operations)
     missing = any(target.status == "none" for target in wrong)
     reason = "autograd and differences differ for certain; the place is not proven"
