@@ -21,7 +21,7 @@ from gradtriage.probe.explain.causes.starts import learn_later, starting_points
 from gradtriage.probe.explain.causes.steps import step_cause
 from gradtriage.probe.explain.causes.wrongbackward import backward_causes, stale_causes, write_causes
 from gradtriage.probe.explain.program import NO_GRAPH
-from gradtriage.probe.explain.question.findings import Finding, as_listed, compare_all
+from gradtriage.probe.explain.question.findings import Finding, as_listed, compare_all, with_what_is_meant
 from gradtriage.probe.explain.question.question import Design, Question
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def diagnose(question: Question) -> Diagnosis:
         verdicts.append(verdict)
         causes += found
         if verdict == "healthy":
-            findings = [replace(f, status="ok") if f.status == "wrong" else f for f in findings]
+            meant |= {target.name for target in wrong}
+            findings = with_what_is_meant(question, findings)
     still = [
         f.target
         for f in findings

@@ -153,3 +153,13 @@ def _is_small(target: Target, comparison: Comparison) -> bool:
 
 def _contradicted(comparison: Comparison) -> str:
     return "wrong" if comparison.differ or (not comparison.numeric.moved and comparison.autograd != 0) else "unknown"
+
+
+def with_what_is_meant(question: Question, findings: Sequence[Finding]) -> list[Finding]:
+    """The findings after all that is meant was accepted: differences are shown as they are without it."""
+    return [_accepted(question, f, number) if f.status == "wrong" else f for number, f in enumerate(findings)]
+
+
+def _accepted(question: Question, finding: Finding, number: int) -> Finding:
+    comparison = question.trial([finding.target], {}) if number < MOST_SINGLE else None
+    return Finding(finding.target, finding.target.status, comparison)
