@@ -101,7 +101,8 @@ def find_designs(question: Question, targets: Sequence[Target], wrong: Compariso
             reason = TORCHS_OWN
         if reason:
             meant.designs.append(Design(cut.site, reason, question.names(cut.bits & bits)))
-            keys += cut.keys
+            lines = {key[:2] for key in cut.keys}  # a call that does not move may do so once the others are frozen
+            keys += [operation.key for operation in tape.operations if operation.key[:2] in lines]
     for operation in _statistics(flow, bits):
         meant.designs.append(Design(operation.key[0], KEPT, question.names(operation.reach_out & bits)))
         keys.append(operation.key)
