@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+import gradtriage
 from gradtriage.probe.explain.replay.precision import in_double
 from tests.support.bodies import diagnosis_of, marked_line, parametrised
 
@@ -81,6 +82,20 @@ def test_the_same_numbers_are_drawn_in_double_precision():
     assert torch.get_default_dtype() == torch.float32
 
 
+def test_parameters_from_before_are_in_double_meanwhile():
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3), nn.LeakyReLU()]
+    layers += [nn.Flatten(), nn.Linear(72, 10)]
+    model = nn.Sequential(*layers)
+    x, y = torch.randn(8, 1, 12, 12), torch.randint(0, 10, (8,))
+    functional.cross_entropy(model(x), y).backward()
+    before = model[0].weight.grad.clone()
+    found = gradtriage.explain(lambda: functional.cross_entropy(model(x), y), model)
+    assert (found.verdict, found.causes) == ("healthy", []), str(found)
+    assert model[0].weight.dtype == model[0].weight.grad.dtype == torch.float32
+    assert torch.equal(model[0].weight.grad, before)
+
+
 def sums_of_probabilities():
     torch.manual_seed(0)
     scores, temperature = torch.rand(7, 40, requires_grad=True), torch.ones((), requires_grad=True)
@@ -91,3 +106,24 @@ def sums_of_probabilities():
 
 def test_rounding_is_no_step():
     assert diagnosis_of(sums_of_probabilities)["causes"] == []
+
+
+class NearlyRight(torch.autograd.Function):
+    """A solver's gradient, right to six digits."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2 * (1 + 3e-6)
+
+
+def a_gradient_of_six_digits():
+    x = torch.linspace(-1, 1, 200, dtype=torch.float64).requires_grad_()
+    NearlyRight.apply(x).sin().sum().backward()
+
+
+def test_a_difference_is_judged_beside_what_the_gradient_usually_gives():
+    assert diagnosis_of(a_gradient_of_six_digits)["verdict"] == "healthy"

@@ -18,7 +18,7 @@ from gradtriage.probe.explain.question.choice import chosen, place, statuses
 from gradtriage.probe.explain.question.findings import as_listed
 from gradtriage.probe.explain.question.question import Question
 from gradtriage.probe.explain.replay.children import ChildFailedError
-from gradtriage.probe.explain.replay.precision import in_double, without_half
+from gradtriage.probe.explain.replay.precision import in_double, leaves_in_double, without_half
 from gradtriage.probe.explain.replay.replays import BodyFailedError, Replays
 from gradtriage.probe.explain.tape.scripted import remedy
 
@@ -50,11 +50,12 @@ def examine(
         finer = _finer(without_half(program), listings, seconds, ALIKE_HALF) if half else None
         diagnosis, evaluations = _examined(program, *(finer or (replays, listings)), call, by_design)
         if finer is None and any(one.single for one in listings) and _is_open(diagnosis, listings):
-            finer = _finer(in_double(program), listings, seconds, ALIKE_SINGLE)
-            if finer is not None and not any(one.single for one in finer[1]):
-                second, more = _examined(program, *finer, call, by_design)
-                evaluations += more
-                diagnosis = diagnosis if second.unexplained else second
+            with leaves_in_double(replays.old_targets(listings)):
+                finer = _finer(in_double(program), listings, seconds, ALIKE_SINGLE)
+                if finer is not None and not any(one.single for one in finer[1]):
+                    second, more = _examined(program, *finer, call, by_design)
+                    evaluations += more
+                    diagnosis = diagnosis if second.unexplained else second
     except (BodyFailedError, ChildFailedError) as error:
         return Diagnosis("unknown", None, reason=f"the body does not come to a gradient computation: {error}")
     diagnosis.evaluations = evaluations

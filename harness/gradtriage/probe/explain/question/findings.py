@@ -125,7 +125,7 @@ def _looked_at_again(
             break
         others = [replace(target, seed=target.seed + number * OTHER_SEEDS) for target in targets]
         other = question.compare(others)
-        if other.differ:
+        if other.differ and not any(_is_small(target, other) for target in others):
             found = [Finding(target, "wrong", other) for target in others]
             return found if len(found) > 1 else [_confirmed(question, found[0])]
     return [Finding(target, status, comparison) for target in targets]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,22 @@ def in_double(program: Program) -> Program:
     return run
 
 
+@contextmanager
+def leaves_in_double(leaves: Iterable[Tensor]) -> Iterator[None]:
+    """For the length of its block these leaves are in double precision, with the values that they have."""
+    narrow = [(leaf, leaf.data, leaf.grad) for leaf in leaves if leaf.dtype in _DOUBLE]
+    try:
+        for leaf, data, _ in narrow:
+            leaf.grad = None  # it has to be of the leaf's own type
+            leaf.data = data.to(_DOUBLE[data.dtype])
+        yield
+    finally:
+        for leaf, data, gradient in narrow:
+            leaf.grad = None
+            leaf.data = data
+            leaf.grad = gradient
+
+
 class _Widening(TorchFunctionMode):
     """Tensors have the wider of two precisions wherever the program gives them the narrower.
 
@@ -93,8 +109,9 @@ class _Widening(TorchFunctionMode):
             )
         try:
             result = func(*args, **kwargs)
-        except RuntimeError as error:
-            if "dtype" not in str(error) and "scalar type" not in str(error):
+        except RuntimeError:  # what was there before the body is narrow as it was, and may not go with the rest
+            operands = [one for one in pytree.tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
+            if not any(operand.dtype in self._wider for operand in operands):
                 raise
             result = func(*self._operands(args), **self._operands(kwargs))
         if not isinstance(result, Tensor) or result.dtype not in self._wider:

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import importlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -85,6 +85,11 @@ class Replays:
         found, imported = _checked(run_child(self._list, self._seconds))
         _import_from_torch(imported)
         return list(found)
+
+    def old_targets(self, listings: Iterable[Listing]) -> list[Tensor]:
+        """The targets of these computations that are there before the body."""
+        keys = dict.fromkeys(target.key for listing in listings for target in listing.targets if target.key)
+        return [self._old[key[1]] for key in keys if key[0] == "old" and key[1] in self._old]
 
     def _list(self, reply: Reply) -> None:
         before = set(sys.modules)
