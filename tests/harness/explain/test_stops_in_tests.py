@@ -181,3 +181,14 @@ def test_a_write_into_parameters_between_loss_and_backward_is_proven():
         "proven",
         marked_line(clipped_before_the_backward),
     )
+
+
+def scaled_beside_a_bound():
+    share = leaf(0.3, 0.8)
+    (logarithm := torch.log(share.clamp(min=1e-30))).register_hook(lambda g: g * 1.5)  # <-- here
+    logarithm.square().sum().backward()
+
+
+def test_a_bound_on_the_line_of_a_hook_does_not_excuse_it():
+    first = diagnosis_of(scaled_beside_a_bound)["causes"][0]
+    assert (first["kind"], first["proof"], first["line"]) == ("hook", "proven", marked_line(scaled_beside_a_bound))

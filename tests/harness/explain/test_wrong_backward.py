@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+import gradtriage
 from tests.support.explained import Bodies, check, leaf
 
 bodies = Bodies()
@@ -168,3 +169,27 @@ def a_value_cached_from_another_graph(w):
 @pytest.mark.parametrize("body", bodies.values(), ids=bodies)
 def test_the_line_of_the_formula_is_named_for(body):
     check(body)
+
+
+class AlmostRight(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 1.0
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 1.1  # <-- small
+
+
+def test_a_small_share_of_many_parameters_is_found():
+    torch.manual_seed(0)
+    start = {f"p{number}": torch.randn(4, dtype=torch.float64, requires_grad=True) for number in range(20)}
+
+    def loss(**parameters):
+        large = sum((number + 1) * parameters[f"p{number}"].sin().sum() for number in range(19))
+        return 30 * large + 0.05 * AlmostRight.apply(parameters["p19"]).cos().sum()
+
+    found = gradtriage.explain(loss, start).document
+    first = found["causes"][0]
+    assert (first["kind"], first["proof"], first["parameters"]) == ("custom-backward", "proven", ["p19"])
+    assert first["source"].endswith("<-- small")

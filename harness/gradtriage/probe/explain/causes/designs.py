@@ -328,8 +328,9 @@ def _slope_reason(operation: Operation, listed: Sequence[str]) -> str:
 
 
 def is_limiting(site: Site) -> bool:
-    """Whether a hook's line says that it clips or masks gradients."""
-    return _LIMITING.search(site.source) is not None
+    """Whether a hook's line, or what it hands to the registration, says that it clips or masks gradients."""
+    _, registered, handed = site.source.partition("hook(")
+    return _LIMITING.search(handed if registered else site.source) is not None
 
 
 def shown(designs: Sequence[Design]) -> str:
