@@ -225,6 +225,14 @@ def a_cutoff_behind_a_bound_that_does_no_harm(a):
     return (within.cos() * 2.0).sum()
 
 
+@bodies.add("nan", "nan-sqrt", "supported", a=leaf(0.4, 0.9))
+def a_root_beside_a_placeholder_that_is_no_number(a):
+    filled = torch.full((2,), float("nan"), **F64)
+    filled[0], filled[1] = a[0], a[1]
+    shifted = filled + torch.sqrt(filled * 0.0)  # <-- here
+    return (shifted * shifted.detach()).sum()
+
+
 @pytest.mark.parametrize("body", bodies.values(), ids=bodies)
 def test_the_operation_is_named_and_proven_for(body):
     check(body)

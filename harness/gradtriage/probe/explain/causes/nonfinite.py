@@ -74,7 +74,9 @@ def nonfinite_causes(question: Question, targets: Sequence[Target]) -> list[Caus
         found.append((_cause_at(question, targets, index, held, forward=forward), index))
         if found[-1][0].proof == "proven":
             break
-    cause, index = found[-1] if found[-1][0].proof == "proven" else found[0]
+    # a value that is no number on purpose, and chosen away, makes no difference to the gradient
+    telling = [entry for entry in found if entry[0].evidence.get("autograd_safe") is not None]
+    cause, index = found[-1] if found[-1][0].proof == "proven" else (telling or found)[0]
     if cause.evidence.get("origin", cause.site.told) == cause.site.told:
         cause.evidence |= _held_before(question, targets, tape, index)
     return [cause]
