@@ -251,6 +251,20 @@ def a_storage_that_is_filled_with_constants(a):
     return (h * a.sin()).sum()
 
 
+def _shares(a):
+    index = torch.tensor([0, 0, 1])
+    largest = torch.zeros(2, **F64).scatter_reduce(0, index, a.detach(), "amax", include_self=False)
+    raised = (a - largest[index]).exp()
+    total = torch.zeros(2, **F64).scatter_add(0, index, raised)
+    total = torch.from_numpy(total.detach().numpy().copy())  # <-- a line called twice beside a harmless detach
+    return raised / total[index]
+
+
+@bodies.add("partial", "numpy", a=leaf(-0.4, 0.3, 0.9))
+def a_line_called_twice_beside_a_harmless_detach(a):
+    return (_shares(_shares(a) * torch.tensor([0.0, 1.0, 3.0], **F64)) * a).sum()
+
+
 @pytest.mark.parametrize("body", bodies.values(), ids=bodies)
 def test_the_line_is_named_and_proven_for(body):
     check(body)

@@ -146,7 +146,8 @@ class TapeRecorder:
         rewrite, custom = self._rewrites.get(key), isinstance(func, type)
         if rewrite is not None:
             run = functools.partial(rewrite.result, func, args, kwargs, run, key[1])
-        ours = custom and rewrite is not None  # it may call the function as often as it likes
+        # it may call the function as often as it likes, and torch past the function mode: none of that is the body's
+        ours = rewrite is not None
         self._thread.inside += ours
         try:
             with self.within(key) if custom else nullcontext():
