@@ -116,9 +116,19 @@ def test_a_suspect_that_is_not_to_blame_is_counted_and_refuted():
     )
 
 
+def partly_detached(a, offset=1e3):
+    return (a.detach() * 0.1 + a * 0.1 + offset).sum()
+
+
 def test_single_precision_that_hides_the_answer_is_named():
     a = leaf(1.5, 0.2, dtype=torch.float32)
-    hidden = hypotheses_of(lambda a: (a.detach() * 0.1 + a * 0.1 + 1e3).sum(), {"a": a})
+    # in double it is another loss: it has to be judged as it is
+    hidden = hypotheses_of(lambda a: partly_detached(a, 1e3 if a.dtype == torch.float32 else 2e3), {"a": a})
     plain = hypotheses_of(lambda a: a.sin().sum(), {"a": a})
     assert (hidden["precision"]["status"], plain["precision"]["status"]) == ("confirmed", "refuted")
     assert "undecided: a, error of the differences up to 0.0076" in hidden["precision"]["evidence"]
+
+
+def test_single_precision_that_hides_nothing_in_double_is_decided():
+    found = gradtriage.explain(partly_detached, {"a": leaf(1.5, 0.2, dtype=torch.float32)})
+    assert (found.verdict, found.causes[0]["kind"], found.causes[0]["proof"]) == ("partial", "detach", "proven")
