@@ -48,6 +48,7 @@ _LIMITING = re.compile(r"clamp|clip|mask|nan_to_num")
 _NAMED_TARGET = re.compile(r"\w*(?:target|teacher)\w*\s*=(?!=)")
 _TEACHER = re.compile(r"teacher|target|frozen|reference|momentum|(?:^|_|\.)(?:ema|old|ref)(?:_|\.)")
 _NEAR = 40
+_ALL_BITS = -1
 
 EQUAL = "it equals the live value that it is subtracted from or divided by"
 LIMITS = "the hook clips or masks: that is what it is for"
@@ -56,7 +57,6 @@ SAMPLE = "a sample is a constant for the distribution that it is drawn from (`rs
 STRAIGHT = "straight-through: the value of one goes on, with the gradient of the other"
 TORCHS_OWN = "torch's own code does it"
 ONCE = "the memory of a module is set once, by what comes first"
-ANY = -1
 UNWANTED = "an assertion says that this gradient is missing or zero"
 UNREAD = "the test stops it itself, and looks at other gradients than these"
 KEPT = "it is kept in the memory of a module, as the weights of a target network or running statistics are"
@@ -187,7 +187,7 @@ def _meant_by_its_caller(cut: Cut, flow: Flow, question: Question, bare: int) ->
 
 def _is_held_against(cut: Cut, flow: Flow) -> bool:
     """Whether a prediction is compared with all that comes of it: by a difference, or as the target of a loss."""
-    exits = [exit_ for start in flow.indexes(cut.keys) for exit_ in flow.exits(start, ANY)]
+    exits = [exit_ for start in flow.indexes(cut.keys) for exit_ in flow.exits(start, _ALL_BITS)]
     exits = [exit_ for exit_ in exits if exit_.kind != "end"]
     meetings = [(flow.operation(exit_.at), exit_.dead) for exit_ in exits]
     return bool(exits) and all(

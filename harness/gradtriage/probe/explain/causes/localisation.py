@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from gradtriage.probe.explain.causes.held import HOLDING
@@ -128,7 +129,7 @@ class Localisation:
         zeroed = self._zeroed()
         if zeroed is not None:
             return Line(zeroed, {**evidence, "zeroed": "the gradient is zero from here on"}, settled=True)
-        mended = self._mended(sorted([*computing, *_aliases(candidates, formula)], key=_number), elements)
+        mended = self._mended(sorted([*computing, *_aliases(candidates, formula)], key=attrgetter("number")), elements)
         if mended:
             site, by = mended
             return Line(site, {**evidence, "mended_by": by}, settled=True)
@@ -365,10 +366,6 @@ def _aliases(candidates: Sequence[Statement], formula: Formula) -> list[Statemen
         for one in candidates
         if one.plain and one.element is None and len(one.names) == 1 and not one.unpacked and not one.names & others
     ]
-
-
-def _number(statement: Statement) -> int:
-    return statement.number
 
 
 def _is(a: float, b: float) -> bool:

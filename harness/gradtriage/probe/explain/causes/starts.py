@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gradtriage.probe.explain.question.choice import place
+from gradtriage.probe.explain.question.choice import place, trained
 from gradtriage.probe.explain.question.question import Design
 
 if TYPE_CHECKING:
@@ -24,17 +24,17 @@ def starting_points(question: Question, causes: Sequence[Cause]) -> list[Design]
         question: The gradient computation.
         causes: Why gradients are zero.
     """
-    failed = any(listing.red for listing in question.others)
     learned = causes and all(cause.evidence.get("learns") and cause.proof == "proven" for cause in causes)
-    if failed or not learned or question.listing.loss == 0:
+    if question.fails or not learned or question.listing.loss == 0:
         return []
     return [Design(cause.site, f"{LEARNS} ({cause.evidence['learns']})", cause.targets) for cause in causes]
 
 
 def learn_later(question: Question, targets: Sequence[Target]) -> set[str]:
     """Targets with a zero gradient that get one in a later computation at the same place, of a test that passes."""
+    if question.fails:
+        return set()
     here = question.listing
     later = [one for one in question.others if one.number > here.number and place(one) == place(here)]
-    keys = {target.key for listing in later for target in listing.targets if target.status == "ok"}
-    failed = any(listing.red for listing in question.others)
-    return set() if failed else {t.name for t in targets if t.status == "zero" and t.key in keys}
+    keys = trained(later)
+    return {target.name for target in targets if target.key in keys}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gradtriage.probe.explain.causes.cuts import way_out
@@ -37,12 +37,27 @@ def write_causes(question: Question, targets: Sequence[Target], wrong: Compariso
     for operation in [one for one in operations if one.past & bits] + into_others[::-1]:
         groups.setdefault(operation.key[0], []).append(operation)
     for site, operations in list(groups.items())[:_MOST_STATEMENTS]:
-        comparison = question.trial(targets, {operation.key: NoWrite() for operation in operations})
-        if comparison is not None and comparison.agree and comparison.conclusive and comparison.numeric.moved:
-            evidence = {"autograd": wrong.autograd, "numeric": wrong.numeric.value}
-            evidence |= {"autograd_unwritten": comparison.autograd, "numeric_unwritten": comparison.numeric.value}
-            return [Cause("inplace", site, operations[0].key[1], question.names(bits), "proven", dict(evidence))]
+        place = site, operations[0].key[1]
+        cause = _unwritten(question, targets, wrong, place, {one.key: NoWrite() for one in operations})
+        if cause is not None:
+            return [cause]
     return []
+
+
+def _unwritten(
+    question: Question,
+    targets: Sequence[Target],
+    wrong: Comparison,
+    place: tuple[Site, str],
+    rewrites: Mapping[Key, Rewrite],
+) -> Cause | None:
+    """A write as a cause, if autograd is right where it is not made, or made elsewhere."""
+    comparison = question.trial(targets, rewrites)
+    if comparison is None or not comparison.proves:
+        return None
+    evidence: dict[str, object] = {"autograd": wrong.autograd, "numeric": wrong.numeric.value}
+    evidence |= {"autograd_unwritten": comparison.autograd, "numeric_unwritten": comparison.numeric.value}
+    return Cause("inplace", *place, question.names(question.bits(targets)), "proven", evidence)
 
 
 def stale_causes(question: Question, targets: Sequence[Target], wrong: Comparison) -> list[Cause]:
@@ -129,7 +144,7 @@ def _held_in_forward(
     for death in deaths(tape, [call.key for call in calls]):
         for rewrites in death.rewrites:
             comparison = question.trial(targets, rewrites)
-            if comparison is not None and comparison.agree and comparison.conclusive and comparison.numeric.moved:
+            if comparison is not None and comparison.proves:
                 evidence = {**death.evidence, "autograd": wrong.autograd, "numeric": wrong.numeric.value}
                 evidence |= {"autograd_revived": comparison.autograd, "numeric_revived": comparison.numeric.value}
                 names = question.names(question.bits(targets))
@@ -172,7 +187,7 @@ def _slope_of_another_loss(question: Question, targets: Sequence[Target], calls:
     if not calls[0].contextless:
         return None
     comparison = question.trial(targets, {call.key: LeftToAutograd() for call in calls})
-    if comparison is None or not (comparison.agree and comparison.conclusive and comparison.numeric.moved):
+    if comparison is None or not comparison.proves:
         return None
     return comparison.autograd
 
@@ -208,13 +223,11 @@ def _written_in_forward(question: Question, targets: Sequence[Target], wrong: Co
     for one in inner:
         if writes(one.key[1]):
             groups.setdefault(one.key[:2], []).append(one.key)
-    for (site, name), keys in list(groups.items())[:_MOST_STATEMENTS]:
-        comparison = question.trial(targets, dict.fromkeys(keys, WrittenElsewhere()))
-        if comparison is not None and comparison.agree and comparison.conclusive and comparison.numeric.moved:
-            evidence: dict[str, object] = {"autograd": wrong.autograd, "numeric": wrong.numeric.value}
-            evidence |= {"autograd_unwritten": comparison.autograd, "numeric_unwritten": comparison.numeric.value}
-            return Cause("inplace", site, name, question.names(bits), "proven", evidence)
-    return None
+    found = (
+        _unwritten(question, targets, wrong, place, dict.fromkeys(keys, WrittenElsewhere()))
+        for place, keys in list(groups.items())[:_MOST_STATEMENTS]
+    )
+    return next((cause for cause in found if cause is not None), None)
 
 
 def _suspects(question: Question, bits: int) -> list[list[CustomCall]]:

@@ -141,3 +141,18 @@ def direction(shape: torch.Size, scale: float, seed: int, *, complex_: bool, sym
     generator = torch.Generator().manual_seed(_OUR_SEEDS + 7919 * seed)
     along = torch.randn(shape, generator=generator, dtype=dtype) * scale
     return (along + along.mH) / 2 if symmetric else along
+
+
+def direction_of(leaf: Tensor, scale: float, seed: int, *, symmetric: bool, held: bool) -> Tensor:
+    """The direction in which what a leaf stores is moved.
+
+    Args:
+        leaf: It.
+        scale: Its typical magnitude.
+        seed: Of the random numbers.
+        symmetric: As above.
+        held: Whether entries that are zero stay so.
+    """
+    stored = memory_of(leaf)
+    along = direction(stored.shape, scale, seed, complex_=leaf.is_complex(), symmetric=symmetric)
+    return along * (stored != 0) if held else along

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gradtriage.probe.explain.leaves.identity import Key, direction, memory_of
+from gradtriage.probe.explain.leaves.identity import Key, direction_of, memory_of
 from gradtriage.probe.explain.leaves.transforms import outside
 
 if TYPE_CHECKING:
@@ -46,9 +46,7 @@ def apply_nudge(leaf: Tensor, nudge: Nudge) -> None:
     """Adds the step to a leaf's data, unseen by autograd, by its version counter and by modes."""
     with torch.no_grad(), outside(), torch._C.DisableTorchFunction():
         data = leaf.data if leaf.layout is torch.strided else memory_of(leaf)
-        along = direction(data.shape, nudge.scale, nudge.seed, complex_=leaf.is_complex(), symmetric=nudge.symmetric)
-        if nudge.held:
-            along = along * (data != 0)
+        along = direction_of(leaf, nudge.scale, nudge.seed, symmetric=nudge.symmetric, held=nudge.held)
         data.copy_((data.to(along.dtype) + along * nudge.step).to(data.dtype))
 
 

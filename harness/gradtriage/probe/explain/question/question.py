@@ -89,6 +89,11 @@ class Comparison:
         return self.agree and certain and self.tolerance <= TOLERANCE
 
     @property
+    def proves(self) -> bool:
+        """Whether they are for certain the same, of a loss that follows the targets."""
+        return self.agree and self.conclusive and self.numeric.moved
+
+    @property
     def conclusive(self) -> bool:
         """Whether the numeric one is good enough to tell whether autograd is right."""
         return self.numeric.tells(self.autograd if math.isfinite(self.autograd) else 0.0)
@@ -150,6 +155,11 @@ class Question:
         """
         named = [target for target in self.targets if not (target.name.startswith(NAMELESS) and _is_born(target))]
         return named if named and self.listing.kind == "backward" else self.targets
+
+    @property
+    def fails(self) -> bool:
+        """Whether the body fails after one of its computations."""
+        return any(listing.red for listing in self.others)
 
     @property
     def raises_midway(self) -> bool:
@@ -235,11 +245,8 @@ class Question:
             targets: Along whose directions.
             wrong: Autograd against differences there.
         """
-        step, loss = wrong.numeric.step, self.listing.loss
-        sides = (step, -step, step / 2, -step / 2)
-        losses = self.replays.losses(self.listing.number, [nudges(targets, side) for side in sides], self.meant)
         far_ahead, far_behind, ahead, behind = (
-            (value - loss) / side for value, side in zip(losses, sides, strict=True)
+            change / side for side, change in self._changes(targets, wrong.numeric.step, 2)
         )
         gap, far_gap = abs(ahead - behind), abs(far_ahead - far_behind)
         slack = self.tolerance * max(abs(ahead), abs(behind)) + 3 * wrong.numeric.error
@@ -254,13 +261,17 @@ class Question:
             targets: Along whose directions.
             wrong: Autograd against differences there.
         """
-        step, loss = wrong.numeric.step, self.listing.loss
-        sides = (step, -step, step / 10, -step / 10)
-        ahead, behind, near_ahead, near_behind = self.replays.losses(
-            self.listing.number, [nudges(targets, side) for side in sides], self.meant
+        ahead, behind, near_ahead, near_behind = (
+            change for _, change in self._changes(targets, wrong.numeric.step, 10)
         )
-        far, near = (ahead + behind) / 2 - loss, (near_ahead + near_behind) / 2 - loss
+        far, near = (ahead + behind) / 2, (near_ahead + near_behind) / 2
         return abs(near) > KEEPS * abs(far) and abs(near) > abs(near_ahead - near_behind)
+
+    def _changes(self, targets: Sequence[Target], step: float, finer: float) -> list[tuple[float, float]]:
+        """Steps to both sides, the far ones first, and by how much the loss changes with each."""
+        sides = (step, -step, step / finer, -step / finer)
+        losses = self.replays.losses(self.listing.number, [nudges(targets, side) for side in sides], self.meant)
+        return [(side, loss - self.listing.loss) for side, loss in zip(sides, losses, strict=True)]
 
     def tape(self) -> Tape:
         """The operations of the unchanged run."""

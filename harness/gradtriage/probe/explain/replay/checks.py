@@ -17,6 +17,7 @@ from types import CodeType, FunctionType
 
 import torch
 
+from gradtriage.probe.explain.source.syntax import called_name, statements_of_file
 from gradtriage.probe.frames import MACHINERY, RUNNER, kind_of
 
 _DISTRIBUTIONS = "torch/distributions/"
@@ -133,15 +134,11 @@ class _PassingOver(ast.NodeTransformer):
         if not _covers(node, self._lines):
             return node
         handler = ast.ExceptHandler(ast.Name("BaseException", ast.Load()), None, [ast.Pass()])
-        if not isinstance(node, ast.Expr) or not _fails(node):
+        if (
+            not isinstance(node, ast.Expr) or called_name(node.value) != "fail"
+        ):  # `pytest.fail` raises no assertion error
             handler.type = ast.Name("AssertionError", ast.Load())
         return ast.copy_location(ast.Try([instead], [handler], [], []), node)
-
-
-def _fails(node: ast.Expr) -> bool:
-    """Whether it is `pytest.fail(...)`, which raises no assertion error."""
-    function = node.value.func if isinstance(node.value, ast.Call) else None
-    return (function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")) == "fail"
 
 
 def _covers(node: ast.stmt, lines: set[int]) -> bool:
@@ -156,10 +153,7 @@ def _statement_at(place: Check) -> ast.stmt | None:
 @functools.lru_cache(maxsize=64)
 def _checks_in(file: str) -> tuple[ast.stmt, ...]:
     """Assertions, calls for their own sake, and what is raised under a condition."""
-    try:
-        nodes = list(ast.walk(ast.parse(_text(file))))
-    except (OSError, SyntaxError, ValueError):
-        return ()
+    nodes = statements_of_file(file)
     guarded = [one for node in nodes if isinstance(node, ast.If) for one in node.body if isinstance(one, ast.Raise)]
     calls = [node for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
     return (*(node for node in nodes if isinstance(node, ast.Assert)), *calls, *guarded)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +121,21 @@ class Listing:
     unwanted: Mapping[str, Site] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """A look at the gradient of a leaf.
+
+    Attributes:
+        after: How many computations there were before it.
+        asserted: What is asserted of it, and where: that it be missing or zero; empty for all else.
+    """
+
+    after: int
+    key: Key
+    asserted: str
+    place: Site | None
+
+
 class Lister:
     """Lists every gradient computation and lets it go on."""
 
@@ -130,8 +145,7 @@ class Lister:
         self.nonleaf: Site | None = None
         self._missed: list[Missed] = []
         self._half = False
-        self._absences: list[tuple[int, Key, str, Site]] = []
-        self._read: list[tuple[int, Key]] = []
+        self._readings: list[_Reading] = []
 
     def opened(self, call: GradientCall) -> None:
         """Lists the computation."""
@@ -159,29 +173,27 @@ class Lister:
         self._half = True
 
     def _note_reading(self, tensor: Tensor, read: Site) -> None:
-        kind, asserted = absence_asserted(read)
         key = self._leaves.identities.key(tensor)
         if key is not None:
-            self._read.append((len(self.listings), key))
-        if asserted is not None and key is not None:
-            self._absences.append((len(self.listings), key, kind, asserted))
+            self._readings.append(_Reading(len(self.listings), key, *absence_asserted(read)))
 
     def told(self) -> list[Listing]:
         """The computations, with what is looked at and asserted after each."""
         return [
-            replace(one, unwanted=self._unwanted(at, one), read=frozenset(k for count, k in self._read if count > at))
+            self._told(one, [read for read in self._readings if read.after > at])
             for at, one in enumerate(self.listings)
         ]
 
-    def _unwanted(self, at: int, listing: Listing) -> dict[str, Site]:
+    def _told(self, listing: Listing, readings: Sequence[_Reading]) -> Listing:
         given = absences_of_results(listing.caller) if listing.kind == "grad" else {}
-        found = {}
+        unwanted = {}
         for position, target in enumerate(listing.targets):
-            later = [(kind, site) for count, key, kind, site in self._absences if count > at and key == target.key]
-            for kind, site in [*later, *([given[position]] if position in given else [])]:
-                if target.status == "none" or (target.status == "zero" and kind == ZERO):
-                    found[target.name] = site
-        return found
+            asserted = [(read.asserted, read.place) for read in readings if read.key == target.key]
+            for kind, place in [*asserted, given.get(position, ("", None))]:
+                absent = target.status == "none" or (target.status == "zero" and kind == ZERO)
+                if absent and place is not None:
+                    unwanted[target.name] = place
+        return replace(listing, unwanted=unwanted, read=frozenset(read.key for read in readings))
 
     def failed(self, error: BaseException) -> None:
         """The body raised after the last computation."""

@@ -25,8 +25,7 @@ _DOUBLE: Mapping[torch.dtype, torch.dtype] = {
 }
 _CASTS = frozenset({Tensor.half, Tensor.bfloat16, Tensor.float, Tensor.to, Tensor.type, Tensor.type_as})
 # draw other numbers where another precision is asked for
-_DRAWN = frozenset({torch.rand, torch.randn, torch.normal})
-_DRAWN_LIKE = frozenset({torch.rand_like, torch.randn_like})
+_DRAWN = frozenset({torch.rand, torch.randn, torch.normal, torch.rand_like, torch.randn_like})
 _DRAWN_BY = frozenset({torch.bernoulli, Tensor.bernoulli})
 _DRAWN_INTO = frozenset(
     {
@@ -97,9 +96,9 @@ class _Widening(TorchFunctionMode):
             with torch.no_grad():
                 first.copy_(drawn)
             return first
-        if self._drawn is not None and func in _DRAWN | _DRAWN_LIKE:
+        if self._drawn is not None and func in _DRAWN:
             given = {} if func is torch.normal and any(isinstance(a, Tensor) for a in args) else {"dtype": self._drawn}
-            return self._widened(func(*args, **{**given, **kwargs}), made=True)
+            return self._made_wide(func(*args, **{**given, **kwargs}))
         if self._drawn is not None and func in _DRAWN_BY and _is_wide(args[0]):
             return func(args[0].to(self._drawn), *args[1:], **kwargs).to(args[0].dtype)
         cast = func in _CASTS and args[0].is_floating_point() and args[0].dtype not in self._wider
@@ -118,14 +117,12 @@ class _Widening(TorchFunctionMode):
             return result
         if cast:
             return args[0].clone()
-        return self._widened(result, made=not (args and isinstance(args[0], Tensor)))
+        return result if args and isinstance(args[0], Tensor) else self._made_wide(result)
 
-    def _widened(self, result: Tensor, *, made: bool) -> Tensor:
-        """What was made of no tensor may be a leaf."""
+    def _made_wide(self, result: Tensor) -> Tensor:
+        """What was made of no tensor; it may be a leaf."""
         wide = self._wider.get(result.dtype)
-        if wide is None:
-            return result
-        return result.detach().to(wide).requires_grad_(result.requires_grad) if made else result
+        return result if wide is None else result.detach().to(wide).requires_grad_(result.requires_grad)
 
     def _operands(self, values: Any) -> Any:
         """The same arguments, the tensors among them in the wider precision."""

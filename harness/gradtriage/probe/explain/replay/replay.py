@@ -219,17 +219,11 @@ def _copies_are_seen(conditions: Conditions) -> Iterator[None]:
     """`deepcopy` of a leaf is one operation, and reading its memory for it is nobody's doing."""
     classes = (Tensor, torch.nn.Parameter)
     originals = [cls.__dict__["__deepcopy__"] for cls in classes]
-    plain = originals[0]
 
     def copying(original: Any) -> Any:
         @functools.wraps(original)
         def deepcopy(tensor: Tensor, memo: Any) -> Any:
-            def run() -> Any:
-                if original is not plain:
-                    return original(tensor, memo)
-                with torch._C.DisableTorchFunction():  # else it is an operation within this one
-                    return original(tensor, memo)
-
+            run = functools.partial(original, tensor, memo)
             recorder = conditions.recorder
             recorded = run if recorder is None else functools.partial(recorder.operation, original, (tensor,), {}, run)
             return conditions.leaves.copy(tensor, recorded)

@@ -16,10 +16,9 @@ from torch import Tensor
 
 from gradtriage.probe.explain.leaves.identity import (
     Identities,
-    direction,
+    direction_of,
     frozen_alive,
     leaves_alive,
-    memory_of,
     product,
 )
 from gradtriage.probe.explain.leaves.memory import ModuleMemory
@@ -410,9 +409,6 @@ def _slopes(call: GradientCall, identities: Identities, targets: Sequence[Target
         if index is None or gradient is None:
             continue
         target = targets[index]
-        shape, complex_ = memory_of(leaf).shape, leaf.is_complex()
-        along = direction(shape, target.scale, target.seed, complex_=complex_, symmetric=target.symmetric)
-        if target.held:
-            along = along * (memory_of(leaf) != 0)
+        along = direction_of(leaf, target.scale, target.seed, symmetric=target.symmetric, held=target.held)
         slopes[index] = product(gradient, along, leaf)
     return slopes

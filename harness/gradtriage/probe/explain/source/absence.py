@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable, Iterator
 
 from gradtriage.probe.explain.source.sites import Site
-from gradtriage.probe.explain.source.syntax import statement_at, statements_after
+from gradtriage.probe.explain.source.syntax import called_name, statement_at, statements_after
 
 MISSING, ZERO = "missing", "zero"
 _SMALL = 1e-6
@@ -22,6 +23,7 @@ _OF_NONE = frozenset({"any", "count_nonzero"})
 _SIZES = frozenset({"abs", "norm", "vector_norm", "sum", "max", "amax", "item", "float", "detach", "numpy", "square"})
 
 
+@functools.lru_cache(maxsize=1024)  # a loop of training reads at one line again and again
 def absence_asserted(read: Site) -> tuple[str, Site | None]:
     """What is asserted of a gradient at a line that reads it, or of the variable that it is given there.
 
@@ -91,11 +93,11 @@ def _asserts(statement: ast.stmt, subject: _Subject) -> str:
         return _absence(statement.test, subject)
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         call = statement.value
-        if _name(call) == "assertIsNone":
+        if called_name(call) == "assertIsNone":
             return MISSING if call.args and subject(call.args[0]) else ""
-        if _name(call) == "assertFalse":
+        if called_name(call) == "assertFalse":
             return _nothing_of(call.args[0], subject) if call.args else ""
-        return _absence(call, subject) if _name(call).startswith("assert") else ""
+        return _absence(call, subject) if called_name(call).startswith("assert") else ""
     return ""
 
 
@@ -126,7 +128,7 @@ def _compared(node: ast.Compare, subject: _Subject) -> str:
 
 
 def _called(call: ast.Call, subject: _Subject) -> str:
-    name = _name(call)
+    name = called_name(call)
     if name in _EQUALITIES:
         first, second = ([*call.args[:2], None, None])[:2]
         if isinstance(call.func, ast.Attribute) and len(call.args) == 1:
@@ -143,7 +145,7 @@ def _called(call: ast.Call, subject: _Subject) -> str:
 
 def _nothing_of(node: ast.expr, subject: _Subject) -> str:
     """What a condition that does not hold says: `not g.any()`, `not g.abs().sum()`."""
-    if isinstance(node, ast.Call) and _name(node) in _OF_NONE:
+    if isinstance(node, ast.Call) and called_name(node) in _OF_NONE:
         node = node.args[0] if node.args else node.func.value if isinstance(node.func, ast.Attribute) else node
         return ZERO if _is_size(node, subject) else ""
     if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.IsNot):
@@ -158,7 +160,7 @@ def _is_size(node: ast.expr, subject: _Subject) -> bool:
         return True
     if isinstance(node, ast.Call):
         inner = [*node.args[:1], *([node.func.value] if isinstance(node.func, ast.Attribute) else [])]
-        return _name(node) in _SIZES | _OF_NONE and any(_is_size(one, subject) for one in inner)
+        return called_name(node) in _SIZES | _OF_NONE and any(_is_size(one, subject) for one in inner)
     return False
 
 
@@ -169,11 +171,7 @@ def _is_zero(node: ast.AST) -> bool:
         return bool(node.elts) and all(map(_is_zero, node.elts))
     if not isinstance(node, ast.Call):
         return False
-    name = _name(node)
+    name = called_name(node)
     if name in ("tensor", "approx", "array", "as_tensor"):
         return bool(node.args) and _is_zero(node.args[0])
     return name in ("zeros", "zeros_like", "new_zeros")
-
-
-def _name(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")

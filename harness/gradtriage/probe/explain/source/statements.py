@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from gradtriage.probe.explain.source.syntax import called_name
+
 _PRODUCT_METHODS = frozenset({"mul", "mul_", "multiply", "div", "div_"})
 _GATHERING = frozenset({"append", "insert", "extend"})
 KEEPING = "save_for_backward"
@@ -176,18 +178,12 @@ def _statement(number: int, value: Value) -> Statement:
         _product(inner) and not value.entry,
         value.index,
         value.attribute,
-        _called(inner),
-        frozenset(map(_called, ast.walk(node))) - {""},
+        called_name(inner),
+        frozenset(map(called_name, ast.walk(node))) - {""},
         value.control,
         value.group,
         value.unpacked,
     )
-
-
-def _called(value: ast.AST) -> str:
-    if not isinstance(value, ast.Call):
-        return ""
-    return value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
 
 
 def _plain(value: ast.expr) -> bool:
