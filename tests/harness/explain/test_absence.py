@@ -61,6 +61,11 @@ def test_what_is_asserted_to_be_absent_is_not_missed(body):
     assert found["by_design"]
 
 
+def test_an_assertion_about_several_is_one_entry():
+    (design,) = diagnosis_of(critic_alone)["by_design"]
+    assert design["parameters"] == ["generator.weight", "generator.bias"]
+
+
 def asserted_of_another():
     x, y = leaf(0.3), leaf(0.7)
     (x.detach() * y.detach() + x.detach().requires_grad_()).sum().backward()

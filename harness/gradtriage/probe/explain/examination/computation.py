@@ -27,6 +27,7 @@ from gradtriage.probe.explain.question.question import Design, Question
 if TYPE_CHECKING:
     from gradtriage.probe.explain.question.question import Cause, Comparison
     from gradtriage.probe.explain.replay.listings import Target
+    from gradtriage.probe.explain.source.sites import Site
 
 # Targets without a gradient whose large moves are tried.
 MOST_STEPPED = 4
@@ -173,7 +174,10 @@ def _not_asked_about(question: Question, findings: Sequence[Finding]) -> tuple[s
     """
     listing = question.listing
     unwanted = set(listing.unwanted)
-    question.designs += [Design(site, UNWANTED, [name]) for name, site in listing.unwanted.items()]
+    asserted: dict[Site, list[str]] = {}
+    for name, site in listing.unwanted.items():
+        asserted.setdefault(site, []).append(name)
+    question.designs += [Design(site, UNWANTED, names) for site, names in asserted.items()]
     wrong = {f.target.name: f for f in findings if f.status == "wrong" and f.target.name not in unwanted}
     copied = copies(listing, question.others) & set(wrong)
     reasons = [f"no gradient is meant for copies of other parameters: {', '.join(sorted(copied))}"] if copied else []
